@@ -1,0 +1,32 @@
+# The course in a few commands; the first that needs it makes .venv from requirements.txt.
+PYTHON ?= python3.11
+RUN := .venv/bin/python
+
+.PHONY: book test serve notebooks bench clean
+
+book: notebooks          ## execute every chapter and build the site in _site/
+	$(RUN) -m tools.build
+
+test: book               ## the library, the exercises, the notebooks and the site
+	$(RUN) -m pytest -q tests
+	$(RUN) -m tools.reference_outputs
+	TQDM_DISABLE=1 COURSE_BOOK=1 $(RUN) -m pytest -q --nbval --nbval-current-env --nbval-cell-timeout=180 _build/nbval
+
+serve:                   ## show the site on localhost
+	@echo "http://localhost:8000/en/   (Ctrl-C ends it)"; python3 -m http.server --bind 127.0.0.1 --directory _site 8000
+
+notebooks: .venv/ready   ## write the plain notebook beside each chapter
+	$(RUN) -m tools.notebooks
+
+bench: book              ## measure what the course promises and print it
+	$(RUN) -m benchmarks.attention
+	$(RUN) -m benchmarks.book
+
+clean:                   ## remove everything that was built, but not .venv
+	rm -rf _build _site
+
+.venv/ready: requirements.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11) and "The course needs Python 3.11: make PYTHON=/path/to/python3.11 ...")'
+	$(PYTHON) -m venv .venv
+	.venv/bin/pip install --quiet --disable-pip-version-check -r requirements.txt
+	touch .venv/ready

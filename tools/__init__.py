@@ -1,0 +1,1 @@
+"""What the Makefile calls: notebooks from chapters, the site from both."""

@@ -1,0 +1,200 @@
+"""Builds the site: `make book`.
+
+Every page is executed and rendered by Jupyter Book. Three things are added to it:
+
+- A gate. A chapter that raises, a broken reference or a warning fails the build, the
+  first time and every time after: whatever a failed or interrupted build left half done
+  is thrown away before the next one.
+- A key. Executed chapters are kept in a cache; its folder is named by a hash of all
+  that their results depend on beside their own code: `utils/`, the data files of
+  the chapters, the pins, Python, the profile and the source of models and data.
+- A report: where the site is and how long each chapter took.
+"""
+
+import hashlib
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import yaml
+
+from utils.sources import SourceError, decide
+
+ROOT = Path(__file__).resolve().parent.parent
+BUILD, SITE = ROOT / "_build", ROOT / "_site"
+LANGUAGES = ("en",)
+
+
+def files_hash(*patterns: str) -> str:
+    """A hash of the names and contents of the files of the project that match."""
+    digest = hashlib.sha256()
+    for path in sorted({p for pattern in patterns for p in ROOT.glob(pattern)}):
+        if path.is_file() and "__pycache__" not in path.parts:
+            digest.update(f"{path.relative_to(ROOT)}\0".encode() + path.read_bytes())
+    return digest.hexdigest()
+
+
+def local_data() -> str:
+    """What lies in COURSE_DATA: names, sizes and times, so that new data are noticed."""
+    folder = os.environ.get("COURSE_DATA")
+    if not folder:
+        return ""
+    files = sorted(p for p in Path(folder).rglob("*") if p.is_file())
+    return repr([(str(p), p.stat().st_size, p.stat().st_mtime_ns) for p in files])
+
+
+def execution_key(source: str) -> str:
+    """Names the cache of executed chapters: see the module's docstring."""
+    parts = [
+        files_hash("utils/**/*", "chapters/*.yml", "requirements.txt"),
+        sys.version,
+        os.environ.get("COURSE_PROFILE", "cpu"),
+        os.environ.get("OMP_NUM_THREADS", str(os.cpu_count())),
+        source,
+        local_data(),
+    ]
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
+
+
+def book_config(language: str, folder: Path) -> Path:
+    """Write the configuration of one language: _config.yml and this machine's folders."""
+    config = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))
+    config["execute"]["cache"] = str(folder / "executed")
+    config["sphinx"]["config"]["html_static_path"].append(str(BUILD / "assets"))
+    config["sphinx"]["config"]["language"] = language
+    path = folder / f"_config_{language}.yml"
+    path.write_text(yaml.safe_dump(config), encoding="utf-8")
+    return path
+
+
+def write_assets() -> None:
+    """The scripts of interactive figures, from the packaged Vega (nothing is downloaded)."""
+    import vl_convert
+
+    script = BUILD / "assets" / f"vega-{vl_convert.__version__}.js"
+    if not script.exists():
+        script.parent.mkdir(parents=True, exist_ok=True)
+        script.write_text(vl_convert.javascript_bundle(), encoding="utf-8")
+        shutil.copyfile(script, script.parent / "vega.js")
+
+
+def render(language: str, folder: Path, environment: dict) -> int:
+    """Run Jupyter Book on one language; the exit code is 0 only for a spotless build."""
+    out = folder / language
+    finished = out / "finished"
+    state = files_hash("_config.yml", "_toc.yml", "theme/**/*", "tools/*.py",
+                       "chapters/references.bib", f"chapters/{language}/*.md")
+    # A page that warned is not read again by Sphinx, and so would pass the next time: an
+    # unfinished build is begun anew. So is one whose theme or pages changed; the executed
+    # notebooks are kept apart, so this costs seconds.
+    if not finished.exists() or finished.read_text() != state:
+        shutil.rmtree(out, ignore_errors=True)
+    out.mkdir(parents=True, exist_ok=True)
+    finished.unlink(missing_ok=True)
+    command = [
+        sys.executable, "-m", "jupyter_book.cli.main", "build", f"chapters/{language}",
+        "--config", book_config(language, folder), "--toc", "_toc.yml",
+        "--path-output", out, "-W", "-n", "--keep-going",
+    ]
+    code = run(command, environment)
+    if code == 0:
+        finished.write_text(state)
+    return code
+
+
+def run(command: list, environment: dict) -> int:
+    """Run a command in a process group of its own, so that Ctrl-C ends its kernels too."""
+    process = subprocess.Popen(
+        [str(part) for part in command], cwd=ROOT, env=environment, start_new_session=True
+    )
+    try:
+        return process.wait()
+    except KeyboardInterrupt:
+        os.killpg(process.pid, signal.SIGINT)  # Jupyter then shuts its kernel down
+        try:
+            process.wait(timeout=10)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+        raise
+
+
+def publish(language: str, folder: Path) -> Path:
+    """Put the finished site in its place in one step; the old one serves until then."""
+    site, new = SITE / language, SITE / f".{language}-new"
+    shutil.rmtree(new, ignore_errors=True)
+    shutil.copytree(folder / language / "_build/html", new)
+    old = SITE / f".{language}-old"
+    shutil.rmtree(old, ignore_errors=True)
+    if site.exists():
+        site.rename(old)
+    new.rename(site)
+    shutil.rmtree(old, ignore_errors=True)
+    return site
+
+
+def execution_seconds(folder: Path) -> dict[str, tuple[float, float]]:
+    """Page → (seconds its execution took, when that was), from the cache's records."""
+    from jupyter_cache import get_cache
+
+    records = get_cache(folder / "executed").list_cache_records()
+    return {
+        Path(record.uri).stem: (record.data["execution_seconds"], record.created.timestamp())
+        for record in sorted(records, key=lambda record: record.created)
+        if "execution_seconds" in record.data
+    }
+
+
+def stop(*_):
+    raise KeyboardInterrupt
+
+
+def main() -> int:
+    started = time.time()
+    signal.signal(signal.SIGTERM, stop)  # being ended is being interrupted
+    try:
+        source = decide()
+    except SourceError as error:
+        print(f"book: {error}", file=sys.stderr)
+        return 1
+    folder = BUILD / execution_key(source)
+    folder.mkdir(parents=True, exist_ok=True)
+    write_assets()
+    environment = os.environ | {
+        "COURSE_BOOK": "1",  # figures and quoted values are made for the site
+        "TQDM_DISABLE": "1",  # no progress bars in the pages
+        "PYTHONHASHSEED": "0",
+        "PYTHONPATH": str(ROOT),
+    }
+    try:
+        for language in LANGUAGES:
+            if render(language, folder, environment):
+                print("\nbook: the build failed: the first error or warning above says why. "
+                      "No site was written.", file=sys.stderr)
+                return 1
+            site = publish(language, folder)
+    except KeyboardInterrupt:
+        print("\nbook: stopped. The next `make book` goes on where this one was.",
+              file=sys.stderr)
+        return 130
+    for other in BUILD.glob("?" * 16):
+        if other != folder:
+            shutil.rmtree(other, ignore_errors=True)
+    (BUILD / "current").write_text(folder.name)
+    print("\nExecution of the pages:")
+    times = execution_seconds(folder)
+    pages = {page.stem for page in (ROOT / "chapters/en").glob("*.ipynb")}
+    for page, (seconds, when) in sorted(times.items()):
+        if page in pages:
+            cached = "" if when >= started else "  (unchanged: kept from an earlier build)"
+            print(f"  {page:32}{seconds:8.1f} s{cached}")
+    print(f"The site: {site.relative_to(ROOT)}/index.html, built in {time.time() - started:.0f} s."
+          "  `make serve` shows it.")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,325 @@
+"""Every figure of the course: colour-blind safe, legible on light and dark, with alt text.
+
+A figure is drawn by matplotlib and shown as SVG inside the page. Its text and axes take
+the colour of the page's own text (`currentColor`), so one figure serves both themes;
+its lines use the four colours of Okabe and Ito that are legible on both, and differ in
+markers or dashes as well. `alt` is required: it says what the figure shows, for
+those who cannot see it.
+"""
+
+import hashlib
+import html
+import io
+import json
+import os
+import re
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.figure import Figure
+
+# Okabe & Ito (2008), without the hues that vanish on white or on black.
+BLUE, VERMILLION, GREEN, PINK = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
+_INK = "#010203"  # stands for "the colour of the page's text" until the SVG is written
+COLOURS = (BLUE, VERMILLION, GREEN, PINK, _INK)
+MARKERS = ("o", "s", "^", "D", "v")
+DASHES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)))
+SEQUENTIAL, DIVERGING = "cividis", "PuOr"
+
+mpl.rcParams.update({
+    "axes.edgecolor": _INK,
+    "axes.facecolor": "none",
+    "axes.grid": False,
+    "axes.labelcolor": _INK,
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "axes.titlesize": 11,
+    "figure.facecolor": "none",
+    "font.family": "sans-serif",
+    "font.size": 10.5,
+    "image.interpolation": "nearest",
+    "legend.frameon": False,
+    "savefig.facecolor": "none",
+    "svg.fonttype": "none",  # text stays text: it can be read aloud, found and copied
+    "svg.hashsalt": "course",  # the same figure gives the same bytes
+    "text.color": _INK,
+    "xtick.color": _INK,
+    "ytick.color": _INK,
+})
+
+
+class Picture:
+    """A finished figure: an SVG for the page and its description for everyone else."""
+
+    def __init__(self, svg: str, alt: str):
+        self.svg, self.alt = svg, alt
+
+    def _repr_html_(self) -> str:
+        return (
+            '<div class="course-figure" tabindex="0" style="overflow-x: auto">'
+            f"{self.svg}</div>"
+        )
+
+    def __repr__(self) -> str:
+        return f"[Figure: {self.alt}]"
+
+
+class Chart:
+    """An interactive Altair chart with a description and a still picture for no script."""
+
+    def __init__(self, chart, alt: str):
+        self.chart, self.alt = chart, alt
+
+    def _repr_mimebundle_(self, include=None, exclude=None):
+        if "COURSE_BOOK" in os.environ:  # the site draws it with its own copy of Vega
+            return {"text/html": self._site_html(), "text/plain": repr(self)}
+        return self.chart._repr_mimebundle_(include, exclude)
+
+    def _site_html(self) -> str:
+        import vl_convert
+
+        specification = self.chart.to_dict()
+        still = vl_convert.vegalite_to_svg(specification)
+        name = "chart-" + hashlib.sha256(still.encode()).hexdigest()[:10]
+        still = _page_svg(still.replace('"#010203"', '"currentColor"'), self.alt, name)
+        # "</" would end the script element that carries the specification.
+        data = json.dumps(specification, sort_keys=True).replace("</", "<\\/")
+        return (
+            f'<div class="course-chart" role="group" tabindex="0" '
+            f'aria-label="{html.escape(self.alt, quote=True)}" style="overflow-x: auto">'
+            f'<div class="course-chart-view">{still}</div>'
+            f'<script type="application/json">{data}</script></div>'
+        )
+
+    def __repr__(self) -> str:
+        return f"[Chart: {self.alt}]"
+
+
+def lines(
+    x, series: dict, *, xlabel: str, ylabel: str, alt: str, title: str = "",
+    marks: dict | None = None, log_x=False, log_y=False, markers=True, ylim=None,
+    size=(6.4, 3.4),
+) -> Picture:
+    """Draw one line for each entry of `series` over `x`.
+
+    Args:
+        x: values of the horizontal axis, shared by every line; or a dict with one
+            sequence for each name of `series`.
+        series: name → values.
+        marks: name → height of a horizontal reference line (a baseline, a bound).
+        ylim: (lowest, highest) of the vertical axis.
+    """
+    figure, axes = new_figure(size)
+    for i, (name, values) in enumerate(series.items()):
+        axes.plot(
+            x[name] if isinstance(x, dict) else x, values, label=name,
+            color=COLOURS[i % len(COLOURS)], linestyle=DASHES[i % len(DASHES)],
+            marker=MARKERS[i % len(MARKERS)] if markers else None, markersize=4.5,
+        )
+    for name, height in (marks or {}).items():
+        axes.axhline(height, color=_INK, linewidth=0.8, linestyle=(0, (2, 3)))
+        axes.annotate(name, (1, height), xycoords=("axes fraction", "data"),
+                      ha="right", va="bottom", fontsize=9)
+    axes.set(xlabel=xlabel, ylabel=ylabel, title=title)
+    if log_x:
+        axes.set_xscale("log")
+    if log_y:
+        axes.set_yscale("log")
+    if ylim:
+        axes.set_ylim(*ylim)
+    if len(series) > 1:
+        axes.legend()
+    return picture(figure, alt)
+
+
+def bars(
+    groups, series: dict, *, ylabel: str, alt: str, title: str = "",
+    errors: dict | None = None, horizontal=False, size=(6.4, 3.4),
+) -> Picture:
+    """Draw bars: one cluster for each of `groups`, one bar in it for each of `series`.
+
+    Args:
+        groups: the names along the axis.
+        series: name → one value for each group.
+        errors: name → half-length of the error bar of each group.
+    """
+    figure, axes = new_figure(size)
+    width, places = 0.8 / len(series), np.arange(len(groups))
+    hatches = ("", "//", "..", "xx", "--")
+    draw = axes.barh if horizontal else axes.bar
+    for i, (name, values) in enumerate(series.items()):
+        bar_error = (errors or {}).get(name)
+        error = {} if bar_error is None else {"xerr" if horizontal else "yerr": bar_error}
+        draw(
+            places + (i - (len(series) - 1) / 2) * width, values, width, label=name,
+            color=COLOURS[i % len(COLOURS)], hatch=hatches[i % len(hatches)],
+            edgecolor=_INK, linewidth=0.6, ecolor=_INK, capsize=3, **error,
+        )
+    if horizontal:
+        axes.set_yticks(places, groups)
+        axes.invert_yaxis()
+        axes.set(xlabel=ylabel, title=title)
+    else:
+        axes.set_xticks(places, groups)
+        axes.set(ylabel=ylabel, title=title)
+    if len(series) > 1:
+        axes.legend()
+    return picture(figure, alt)
+
+
+def heatmap(
+    matrix, *, alt: str, rows=None, columns=None, xlabel: str = "", ylabel: str = "",
+    title: str = "", values=False, diverging=False, limits=None, size=None,
+) -> Picture:
+    """Draw a matrix as colours (cividis; purple-orange round zero when `diverging`).
+
+    Args:
+        matrix: [rows, columns]; arrays and tensors.
+        rows, columns: names at the axes; by default the indices.
+        values: write each number into its cell.
+        limits: (lowest, highest) value of the colour scale.
+    """
+    matrix = np.asarray(matrix, dtype=float)
+    height, width = matrix.shape
+    size = size or (min(6.4, 2.2 + 0.42 * width), min(5.6, 1.3 + 0.36 * height))
+    figure, axes = new_figure(size)
+    low, high = limits or (matrix.min(), matrix.max())
+    if diverging and limits is None:
+        high = max(abs(low), abs(high))
+        low = -high
+    image = axes.imshow(
+        matrix, aspect="auto", vmin=low, vmax=high,
+        cmap=DIVERGING if diverging else SEQUENTIAL,
+    )
+    _name_ticks(axes, rows, columns)
+    axes.set(xlabel=xlabel, ylabel=ylabel, title=title)
+    axes.spines[:].set_visible(False)
+    if values:
+        for (row, column), value in np.ndenumerate(matrix):
+            shade = mpl.colors.rgb_to_hsv(image.cmap(image.norm(value))[:3])[2]
+            axes.text(column, row, f"{value:.2f}", ha="center", va="center", fontsize=9,
+                      color="#ffffff" if shade < 0.62 else "#000000")
+    figure.colorbar(image, ax=axes).outline.set_visible(False)
+    return picture(figure, alt)
+
+
+def heatmaps(
+    matrices: dict, *, alt: str, rows=None, columns=None, xlabel: str = "",
+    ylabel: str = "", limits=None, per_row=4, size=None,
+) -> Picture:
+    """Draw several matrices side by side on one colour scale: title → [rows, columns]."""
+    matrices = {name: np.asarray(m, dtype=float) for name, m in matrices.items()}
+    across = min(per_row, len(matrices))
+    down = -(-len(matrices) // across)
+    size = size or (6.6, 0.6 + 1.75 * down)
+    figure, grid = new_figure(size, nrows=down, ncols=across, squeeze=False)
+    grid = grid.ravel()
+    low, high = limits or (
+        min(m.min() for m in matrices.values()), max(m.max() for m in matrices.values())
+    )
+    for i, (axes, (name, matrix)) in enumerate(zip(grid, matrices.items())):
+        image = axes.imshow(matrix, aspect="auto", cmap=SEQUENTIAL, vmin=low, vmax=high)
+        axes.set_title(name, fontsize=9.5)
+        first, last = i % across == 0, i + across >= len(matrices)
+        _name_ticks(axes, rows if first else (), columns if last else ())
+        axes.set(xlabel=xlabel if last else "", ylabel=ylabel if first else "")
+        axes.spines[:].set_visible(False)
+    for axes in grid[len(matrices):]:
+        axes.axis("off")
+    figure.colorbar(image, ax=grid.tolist()).outline.set_visible(False)
+    return picture(figure, alt)
+
+
+def scatter(
+    points: dict, *, alt: str, xlabel: str, ylabel: str, title: str = "",
+    labels: dict | None = None, log_x=False, log_y=False, size=(6.4, 3.8),
+) -> Picture:
+    """Draw groups of points: name → (x values, y values).
+
+    Args:
+        labels: name → the texts beside the points of that group.
+    """
+    figure, axes = new_figure(size)
+    for i, (name, (x, y)) in enumerate(points.items()):
+        axes.scatter(x, y, label=name, color=COLOURS[i % len(COLOURS)], s=26,
+                     marker=MARKERS[i % len(MARKERS)])
+        for text, px, py in zip((labels or {}).get(name, ()), x, y):
+            axes.annotate(text, (px, py), xytext=(5, 4), textcoords="offset points",
+                          fontsize=9)
+    axes.set(xlabel=xlabel, ylabel=ylabel, title=title)
+    if log_x:
+        axes.set_xscale("log")
+    if log_y:
+        axes.set_yscale("log")
+    if len(points) > 1:
+        axes.legend()
+    return picture(figure, alt)
+
+
+def interactive(chart, *, alt: str) -> Chart:
+    """Give an Altair chart the style of the page, and a description."""
+    ink = {"labelColor": _INK, "titleColor": _INK}
+    axis = ink | {"domainColor": _INK, "tickColor": _INK, "gridOpacity": 0.25}
+    chart = (
+        chart.properties(background="transparent", usermeta={})
+        .configure(font="sans-serif")
+        .configure_axis(**axis)
+        .configure_legend(**ink)
+        .configure_title(color=_INK)
+        .configure_view(stroke=None)
+        .configure_range(category=[BLUE, VERMILLION, GREEN, PINK])
+    )
+    return Chart(chart, _required(alt))
+
+
+def new_figure(size=(6.4, 3.4), **subplots):
+    """A matplotlib figure and its axes in the style of the page; end with `picture`."""
+    figure = Figure(figsize=size, layout="constrained")
+    return figure, figure.subplots(**subplots)
+
+
+def picture(figure: Figure, alt: str) -> Picture:
+    """Finish a matplotlib figure: an SVG whose ink is the colour of the page's text.
+
+    Raises:
+        ValueError: `alt` is empty.
+    """
+    _required(alt)
+    buffer = io.StringIO()
+    figure.savefig(buffer, format="svg", bbox_inches="tight", pad_inches=0.04,
+                   metadata={"Date": None, "Creator": None})
+    svg = buffer.getvalue()
+    name = "figure-" + hashlib.sha256(svg.encode()).hexdigest()[:10]
+    return Picture(_page_svg(svg.replace(_INK, "currentColor"), alt, name), alt)
+
+
+def _required(alt: str) -> str:
+    if not alt or not alt.strip():
+        raise ValueError("A figure needs alt=: one or two sentences on what it shows.")
+    return alt
+
+
+def _name_ticks(axes, rows, columns) -> None:
+    """Write the names at the axes; `()` for none, None for the indices."""
+    if rows is not None:
+        axes.set_yticks(range(len(rows)), rows)
+    if columns is not None:
+        turn = any(len(str(name)) > 3 for name in columns)
+        axes.set_xticks(range(len(columns)), columns, rotation=60 if turn else 0,
+                        ha="right" if turn else "center",
+                        rotation_mode="anchor" if turn else None)
+
+
+def _page_svg(svg: str, alt: str, name: str) -> str:
+    """Make an SVG file fit for the inside of a page: own ids, a role and a label."""
+    svg = svg[svg.index("<svg"):].strip()
+    svg = re.sub(r"<metadata>.*?</metadata>\s*", "", svg, flags=re.S)
+    # Ids must be unique in the page, where several figures stand.
+    svg = re.sub(r'\bid="', f'id="{name}-', svg)
+    svg = re.sub(r'(href="|url\()#', rf"\g<1>#{name}-", svg)
+    width = float(re.search(r'\bwidth="([\d.]+)', svg).group(1))
+    head, rest = svg.split(">", 1)
+    head = re.sub(r'\s(width|height)="[^"]*"', "", head)
+    label = html.escape(alt, quote=True)
+    style = f"width: 100%; min-width: min(28rem, {width:.0f}pt); max-width: {width:.0f}pt"
+    return f'{head} role="img" aria-label="{label}" style="{style}; height: auto">{rest}'

@@ -1,0 +1,48 @@
+"""The library shows itself: real sources and computed numbers, in the page."""
+
+import inspect
+import os
+
+from IPython.display import Markdown, display
+
+_GLUE = "application/papermill.record/"
+
+
+def show(*objects) -> None:
+    """Display the source of functions, classes or methods, highlighted.
+
+    What the page shows is what runs: the text is read from the module that holds it.
+
+    Raises:
+        TypeError: an object has no Python source (a value, or a compiled function).
+    """
+    blocks = []
+    for obj in objects:
+        try:
+            source = inspect.getsource(obj)
+        except (TypeError, OSError):
+            raise TypeError(
+                f"show() displays functions, classes and methods written in Python; "
+                f"{obj!r} has no source."
+            ) from None
+        module = inspect.getmodule(obj).__name__.replace(".", "/") + ".py"
+        blocks.append(f"```python\n# {module}\n{inspect.cleandoc(source).rstrip()}\n```")
+    display(Markdown("\n\n".join(blocks)))
+
+
+def quote(name: str, value) -> None:
+    """Make a computed value quotable in the prose of the page as {glue:text}`name`.
+
+    In the book nothing is displayed here: the sentence shows the value. In a plain
+    notebook, whose text cannot refer to a value, the value is printed by name.
+    """
+    text = str(value)
+    if "COURSE_BOOK" in os.environ:
+        # The record that MyST-NB's glue() stores, written without importing MyST-NB.
+        display(
+            {_GLUE + "text/plain": text},
+            raw=True,
+            metadata={"scrapbook": {"name": name, "mime_prefix": _GLUE}},
+        )
+    else:
+        print(f"{name} = {text}")
