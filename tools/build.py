@@ -72,8 +72,13 @@ def book_config(language: str, folder: Path) -> Path:
 
 
 def write_assets() -> None:
-    """The scripts of interactive figures, from the packaged Vega (nothing is downloaded)."""
+    """What the build needs beside the project's files; made from installed packages."""
     import vl_convert
+
+    # Kernels of the build take nothing from the reader's own IPython, and say only errors.
+    profile = BUILD / "ipython/profile_default"
+    profile.mkdir(parents=True, exist_ok=True)
+    (profile / "ipython_kernel_config.json").write_text('{"IPKernelApp": {"log_level": 40}}')
 
     script = BUILD / "assets" / f"vega-{vl_convert.__version__}.js"
     if not script.exists():
@@ -96,8 +101,8 @@ def render(language: str, folder: Path, environment: dict) -> int:
     out.mkdir(parents=True, exist_ok=True)
     finished.unlink(missing_ok=True)
     command = [
-        sys.executable, "-m", "jupyter_book.cli.main", "build", f"chapters/{language}",
-        "--config", book_config(language, folder), "--toc", "_toc.yml",
+        Path(sys.executable).parent / "jb", "build", f"chapters/{language}",
+        "--config", book_config(language, folder), "--toc", ROOT / "_toc.yml",
         "--path-output", out, "-W", "-n", "--keep-going",
     ]
     code = run(command, environment)
@@ -164,6 +169,7 @@ def main() -> int:
     folder.mkdir(parents=True, exist_ok=True)
     write_assets()
     environment = os.environ | {
+        "IPYTHONDIR": str(BUILD / "ipython"),
         "COURSE_BOOK": "1",  # figures and quoted values are made for the site
         "TQDM_DISABLE": "1",  # no progress bars in the pages
         "PYTHONHASHSEED": "0",

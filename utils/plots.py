@@ -314,8 +314,12 @@ def _page_svg(svg: str, alt: str, name: str) -> str:
     """Make an SVG file fit for the inside of a page: own ids, a role and a label."""
     svg = svg[svg.index("<svg"):].strip()
     svg = re.sub(r"<metadata>.*?</metadata>\s*", "", svg, flags=re.S)
-    # Ids must be unique in the page, where several figures stand.
-    svg = re.sub(r'\bid="', f'id="{name}-', svg)
+    # Ids must be unique in the page, where several figures stand: those that something
+    # refers to get the figure's name before them, the others go.
+    used = set(re.findall(r'(?:href="|url\()#([^")]+)', svg))
+    svg = re.sub(
+        r'\sid="([^"]*)"', lambda m: f' id="{name}-{m[1]}"' if m[1] in used else "", svg
+    )
     svg = re.sub(r'(href="|url\()#', rf"\g<1>#{name}-", svg)
     width = float(re.search(r'\bwidth="([\d.]+)', svg).group(1))
     head, rest = svg.split(">", 1)

@@ -2,6 +2,7 @@
 
 import inspect
 import os
+import textwrap
 
 from IPython.display import Markdown, display
 
@@ -26,7 +27,7 @@ def show(*objects) -> None:
                 f"{obj!r} has no source."
             ) from None
         module = inspect.getmodule(obj).__name__.replace(".", "/") + ".py"
-        blocks.append(f"```python\n# {module}\n{inspect.cleandoc(source).rstrip()}\n```")
+        blocks.append(f"```python\n# {module}\n{textwrap.dedent(source).rstrip()}\n```")
     display(Markdown("\n\n".join(blocks)))
 
 

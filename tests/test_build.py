@@ -1,0 +1,132 @@
+"""The build fails when it must, every time, and executes only what it must.
+
+A copy of the course with one small chapter is built as `make book` builds it.
+"""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+HEADER = """---
+jupytext: {text_representation: {extension: .md, format_name: myst}}
+kernelspec: {display_name: Python 3, language: python, name: python3}
+---
+
+"""
+CELL = "```{code-cell} ipython3\n%s\n```\n"
+COUNT = "import pathlib\nwith open('../../runs', 'a') as f:\n    f.write('x')\nfrom utils.value import VALUE\nprint('value', VALUE)"
+
+
+@pytest.fixture
+def course(root, tmp_path):
+    """A course of one page that counts how often it is executed."""
+    for name in ("tools", "theme"):
+        shutil.copytree(root / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
+    (tmp_path / "utils").mkdir()
+    (tmp_path / "utils/sources.py").write_text(
+        "class SourceError(ValueError):\n    pass\n\n\ndef decide():\n    return 'embedded'\n")
+    (tmp_path / "utils/value.py").write_text("VALUE = 1\n")
+    (tmp_path / "utils/__init__.py").touch()
+    shutil.copyfile(root / "_config.yml", tmp_path / "_config.yml")
+    (tmp_path / "_toc.yml").write_text("format: jb-book\nroot: index\n")
+    (tmp_path / "requirements.txt").touch()
+    (tmp_path / "chapters/en").mkdir(parents=True)
+    (tmp_path / "chapters/references.bib").write_text("@misc{a2000b, title={T}, author={A, B}, year={2000}}\n")
+    return Course(tmp_path)
+
+
+class Course:
+    def __init__(self, folder):
+        self.folder = folder
+
+    def write(self, *parts):
+        (self.folder / "chapters/en/index.md").write_text(
+            HEADER + "# Title\n\n{cite:p}`a2000b`\n\n:::{bibliography}\n:::\n\n" + "\n".join(parts))
+
+    def start(self):
+        return subprocess.Popen(
+            [sys.executable, "-m", "tools.build"], cwd=self.folder, text=True,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=os.environ | {"PYTHONPATH": str(self.folder)})
+
+    def build(self):
+        process = self.start()
+        output, _ = process.communicate()
+        return process.returncode, output
+
+    @property
+    def page(self):
+        return (self.folder / "_site/en/index.html").read_text()
+
+    @property
+    def runs(self):
+        return len((self.folder / "runs").read_text())
+
+
+def test_only_what_changed_is_executed(course):
+    course.write(CELL % COUNT)
+    code, output = course.build()
+    assert code == 0, output
+    assert "value 1" in course.page and course.runs == 1
+
+    course.write("Another sentence.\n", CELL % COUNT)  # prose: from the cache
+    assert course.build()[0] == 0
+    assert "Another sentence." in course.page and course.runs == 1
+
+    (course.folder / "utils/value.py").write_text("VALUE = 2\n")  # the library: again
+    assert course.build()[0] == 0
+    assert "value 2" in course.page and course.runs == 2
+
+
+@pytest.mark.parametrize("defect, named", [
+    (CELL % "raise ValueError('the reason')", "the reason"),
+    ("{ref}`nowhere`", "nowhere"),
+    ("{term}`unknown word`", "unknown word"),
+    ("{cite:p}`nobody1999nothing`", "nobody1999nothing"),
+])
+def test_a_defect_fails_the_build_every_time_and_keeps_the_old_site(course, defect, named):
+    course.write("Good.\n", CELL % COUNT)
+    assert course.build()[0] == 0
+    course.write("Bad.\n", CELL % COUNT, defect)
+    for _ in range(2):
+        code, output = course.build()
+        assert code == 1
+        assert named in output and "No site was written" in output
+        assert "Good." in course.page
+    assert course.runs <= 3
+
+
+def test_after_an_interruption_the_next_build_finishes_the_job(course):
+    course.write(CELL % "import time, pathlib\npathlib.Path('../../started').touch()\ntime.sleep(120 if not pathlib.Path('../../go').exists() else 0)\nprint('done')")
+    process = course.start()
+    deadline = time.monotonic() + 60
+    while not (course.folder / "started").exists() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    process.send_signal(signal.SIGINT)
+    output, _ = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "stopped" in output and not (course.folder / "_site").exists()
+    assert kernels_of(course.folder) == []
+
+    (course.folder / "go").touch()
+    code, output = course.build()
+    assert code == 0, output
+    assert "done" in course.page
+
+
+def kernels_of(folder):
+    """Processes that still work in the course's folder."""
+    import psutil
+
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if str(folder) in process.cwd():
+                found.append(process.pid)
+        except psutil.Error:
+            continue
+    return found
