@@ -73,3 +73,9 @@ def test_an_error_in_the_answer_is_told_not_raised(name):
 @pytest.mark.parametrize("name", sorted(checks.EXERCISES))
 def test_a_result_instead_of_a_function_is_told(name):
     assert "without calling it" in checks.EXERCISES[name]([1, 2]).message
+
+
+@pytest.mark.parametrize("name", sorted(checks.EXERCISES))
+@pytest.mark.parametrize("odd", [7, "text", {"a": 1}, [[1], [2, 3]]], ids=repr)
+def test_a_result_of_another_kind_is_refused_not_raised(name, odd):
+    assert not checks.EXERCISES[name](lambda *arguments, **keywords: odd)

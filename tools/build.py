@@ -50,7 +50,7 @@ def local_data() -> str:
 def execution_key(source: str) -> str:
     """Names the cache of executed chapters: see the module's docstring."""
     parts = [
-        files_hash("utils/**/*", "chapters/*.yml", "requirements.txt"),
+        files_hash("utils/**/*", "chapters/*.yml", "chapters/*.txt", "requirements.txt"),
         sys.version,
         os.environ.get("COURSE_PROFILE", "cpu"),
         os.environ.get("OMP_NUM_THREADS", str(os.cpu_count())),

@@ -57,6 +57,9 @@ def exercise(check: Callable) -> Callable[[Callable], Verdict]:
             return Verdict(name, False, f"✎ {name}: not written yet.")
         except Wrong as mistake:
             return Verdict(name, False, f"✗ {name}: {mistake}")
+        except Exception as error:  # a result of a kind that nobody foresaw
+            return Verdict(name, False, f"✗ {name}: the check cannot read what your "
+                           f"function returns ({type(error).__name__}: {error}).")
         return Verdict(name, True, f"✓ {name}: right.")
 
     EXERCISES[check.__name__] = run
