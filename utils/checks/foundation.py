@@ -27,8 +27,8 @@ def transition_matrix(answer):
                 "these are counts: divide each row by its sum.": counts,
                 "your columns sum to 1: given what comes before, the row must be the "
                 "distribution.": counts / counts.sum(0),
-                "rows and columns are exchanged: row i is the state before, column j the "
-                "one after.": right.T,
+                "rows and columns are exchanged: row i is the state before, column j "
+                "the one after.": right.T,
                 "you divided by the number of all pairs: divide each row by its own "
                 "sum.": counts / counts.sum(),
                 "you took each letter in one pair only: pairs overlap, every neighbour "
@@ -57,7 +57,8 @@ def conditional_entropy(answer):
         columns = np.array([_entropy(c / c.sum()) for c in counts.T])
         right = before @ rows
         if isinstance(result, float | torch.Tensor) and np.isnan(float(result)):
-            raise Wrong("your result holds NaN: 0 · log 0 counts as 0, leave empty cells out.")
+            raise Wrong("your result holds NaN: 0 · log 0 counts as 0, so leave empty "
+                        "cells out.")
         mistakes = {
             "your result is in nats: use the logarithm to base 2 for bits.":
                 right * np.log(2),
@@ -91,7 +92,8 @@ def hebbian_weights(answer):
                 (tied - np.diag(np.diag(tied))) / count,
             "the sum is not divided by the number of units, N.":
                 tied - np.diag(np.diag(tied)),
-            "you neither divided by the number of units nor emptied the diagonal.": tied,
+            "you neither divided by the number of units nor emptied the diagonal.":
+                tied,
             "only the last pattern is stored: add the products of all of them.":
                 right_weights(patterns[-1]),
             "the sign is reversed: units that agree get a positive weight.": -right,
@@ -105,14 +107,17 @@ def hebbian_weights(answer):
 def convolve(answer):
     """`convolve(signal [L], kernel [K]) -> [L - K + 1]`."""
     cases = (
-        ([1, 2, 4, 8, 16, 32], [1, 0, -1]), ([3, 1, 4, 1, 5], [2, -1]), ([5, 6, 7], [2]),
+        ([1, 2, 4, 8, 16, 32], [1, 0, -1]),
+        ([3, 1, 4, 1, 5], [2, -1]),
+        ([5, 6, 7], [2]),
     )
     for numbers, weights in cases:
         signal, kernel = np.array(numbers, float), np.array(weights, float)
         result = call(answer, signal, kernel)
         right = np.correlate(signal, kernel, "valid")
         step = len(kernel)
-        jumps = [signal[i : i + step] @ kernel for i in range(0, len(signal) - step + 1, step)]
+        starts = range(0, len(signal) - step + 1, step)
+        jumps = [signal[i : i + step] @ kernel for i in starts]
         mistakes = {
             "your kernel is flipped: neural networks lay it on as it is.":
                 np.convolve(signal, kernel, "valid"),
@@ -177,7 +182,8 @@ def mean_pooling(answer):
             "padding is averaged in: use the attention mask.": states.mean(1),
             "you divided by the padded length: divide by the number of real tokens.":
                 (states * kept).sum(1) / longest,
-            "that is the sum: divide by the number of real tokens.": (states * kept).sum(1),
+            "that is the sum: divide by the number of real tokens.":
+                (states * kept).sum(1),
             "that is the first token's vector, [CLS]: this encoder was tuned for the "
             "mean.": states[:, 0],
             "you took the largest value: the mean is asked.":
