@@ -380,7 +380,8 @@ def test_record_attention_keeps_the_weights_and_changes_nothing():
 
 def test_largest_difference():
     a = torch.tensor([1.0, 2.0])
-    assert largest_difference(a, torch.tensor([1.0, -1.0])) == 3.0
+    for other in (-1.0, 5.0):  # of either sign
+        assert largest_difference(a, torch.tensor([1.0, other])) == 3.0
     assert not largest_difference(a, torch.tensor([1.0, float("nan")])) <= 1e9
     with pytest.raises(ValueError, match=r"\[2\] with \[1\]"):
         largest_difference(a, a[:1])

@@ -50,6 +50,9 @@ def test_pick_wants_one_value_for_each_profile(values):
 
 
 def test_the_number_of_threads_is_fixed(monkeypatch):
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    assert settings.setup().threads == torch.get_num_threads() == 1
+    assert settings.setup(threads=2).threads == torch.get_num_threads() == 2
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     assert settings.setup().threads == torch.get_num_threads() == 1
     for wrong in ("0", "two", "-1"):

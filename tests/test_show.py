@@ -43,8 +43,8 @@ def test_a_quoted_value_is_printed_in_a_notebook(monkeypatch, capsys):
 
 def test_a_quoted_value_is_stored_in_the_book_as_myst_nb_would(monkeypatch, displayed, capsys):
     monkeypatch.setenv("COURSE_BOOK", "1")
-    show.quote("recall", 0.82)
+    show.quote("recall", "1,234")
     bundle, options = displayed[0]
-    assert bundle == {"application/papermill.record/text/plain": "0.82"}
+    assert bundle == {"application/papermill.record/text/plain": "'1,234'"}
     assert options["metadata"]["scrapbook"]["name"] == "recall"
     assert capsys.readouterr().out == ""

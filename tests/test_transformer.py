@@ -333,24 +333,26 @@ def test_first_predictions_are_close_to_chance():
     assert 0.7 < spread < 1.3  # logits of size 1, not of size √d
 
 
-@pytest.mark.parametrize("kind", ["encoder", "decoder", "whole"])
-def test_dropout_only_in_training(kind):
+@pytest.mark.parametrize("norm_first", [False, True])
+@pytest.mark.parametrize("kind", ["embeddings", "residual", "encoder", "decoder", "whole"])
+def test_dropout_only_in_training(kind, norm_first):
     torch.manual_seed(0)
-    config = replace(SMALL, dropout=0.3)
+    config = replace(SMALL, dropout=0.3, norm_first=norm_first)
     x = torch.randn(2, 7, 32)
-    modules = {
-        "encoder": (transformer.Encoder(config), (x,)),
-        "decoder": (transformer.Decoder(config), (x, x)),
-        "whole": (Transformer(config), (SOURCE, TARGET)),
-    }
-    module, inputs = modules[kind]
+    make, inputs = {
+        "embeddings": (transformer.Embeddings, (SOURCE,)),
+        "residual": (transformer.AddNorm, (x, torch.sin)),
+        "encoder": (transformer.Encoder, (x,)),
+        "decoder": (transformer.Decoder, (x, x)),
+        "whole": (Transformer, (SOURCE, TARGET)),
+    }[kind]
+    module = make(config)
     assert not torch.equal(module(*inputs), module(*inputs))
     module.eval()
     assert torch.equal(module(*inputs), module(*inputs))
-    module.train()
-    without = type(module)(SMALL)
+    without = make(replace(config, dropout=0.0))
     without.load_state_dict(module.state_dict())
-    assert torch.equal(without(*inputs), module.eval()(*inputs))
+    assert torch.equal(without(*inputs), module(*inputs))
 
 
 @pytest.mark.parametrize(
@@ -523,9 +525,11 @@ class Script(nn.Module):
     config = SMALL
 
     def encode(self, source_ids):
+        self.steps = 0
         return source_ids[..., None].float()
 
     def decode(self, target_ids, memory, source_ids):
+        self.steps += 1
         return memory[:, : target_ids.size(1)]
 
     def project(self, hidden_states):
@@ -542,6 +546,29 @@ def test_each_sentence_stops_at_its_own_end_and_is_padded_after_it(decode):
     assert decode(Script(), script, 6).tolist() == said
     assert decode(Script(), script, 2).tolist() == [[5, 2], [4, 4], [2, 0]]
     assert decode(Script(), script[2:], 6).tolist() == [[2]]
+
+
+@pytest.mark.parametrize(
+    "decode", [transformer.greedy_decode, transformer.beam_decode]
+)
+def test_decoding_stops_when_all_sentences_have_ended(decode):
+    script = torch.tensor([[5, 2, 7, 2, 2, 2, 2, 2], [2, 2, 2, 2, 2, 2, 2, 2]])
+    model = Script()
+    decode(model, script, 8)
+    beams = 4 if decode is transformer.beam_decode else 1
+    assert model.steps <= 1 + beams < 8  # every beam has an end that early
+
+
+@pytest.mark.parametrize(
+    "decode", [transformer.greedy_decode, transformer.beam_decode]
+)
+def test_decoding_builds_no_graph(decode):
+    class Watching(Script):
+        def project(self, hidden_states):
+            assert not torch.is_grad_enabled()
+            return super().project(hidden_states)
+
+    decode(Watching(), torch.tensor([[5, 2]]), 2)
 
 
 @pytest.mark.parametrize(
@@ -570,9 +597,12 @@ class Choice(Script):
 
 
 def test_a_longer_output_is_favoured_by_the_length_penalty():
-    """log 0.5 = -0.693; log 0.45 = -0.799, over (7 / 6) ** 1 it is -0.684."""
+    """log 0.5 = -0.693; log 0.45 = -0.799, over 7 / 6 it is -0.684.
+
+    They are equal where (7 / 6) ** penalty = 1.152, at a penalty of 0.918.
+    """
     source = torch.tensor([[3]])
-    for length_penalty, said in ((0.0, [2]), (0.9, [2]), (1.0, [3, 2])):
+    for length_penalty, said in ((0.0, [2]), (0.9, [2]), (0.93, [3, 2])):
         found = transformer.beam_decode(Choice(), source, 4, 2, length_penalty)
         assert found.tolist() == [said]
 

@@ -54,7 +54,7 @@ def execution_key(source: str) -> str:
         files_hash("utils/**/*", "chapters/*.yml", "chapters/*.txt", "requirements.txt"),
         sys.version,
         os.environ.get("COURSE_PROFILE", "cpu"),
-        os.environ.get("OMP_NUM_THREADS", str(os.cpu_count())),
+        os.environ.get("OMP_NUM_THREADS", "1"),
         source,
         local_data(),
     ]

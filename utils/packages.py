@@ -18,6 +18,7 @@ PACKAGES = {
     "pandas": "pandas",
     "scipy": "scipy",
     "sklearn": "scikit-learn",
+    "threadpoolctl": "threadpoolctl",
     "tokenizers": "tokenizers",
     "torch": "torch",
     "tqdm": "tqdm",

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
 PROFILES = ("smoke", "cpu", "gpu")
@@ -53,15 +54,19 @@ def seed_everything(seed: int) -> None:
     torch.manual_seed(seed)  # every device
 
 
-def setup(seed: int = 2026, profile: str | None = None) -> Settings:
+def setup(
+    seed: int = 2026, profile: str | None = None, threads: int | None = None
+) -> Settings:
     """Seed everything, fix the number of threads and choose the device.
 
     Args:
         seed: for Python, NumPy and torch.
         profile: `smoke`, `cpu` or `gpu`; by default `COURSE_PROFILE`, else `cpu`.
 
-    Threads are `OMP_NUM_THREADS` where it is set, else the cores, four at most: sums
-    are split over threads, so their number must not change between two runs.
+        threads: for torch and NumPy; by default `OMP_NUM_THREADS`, else 1. Matrices as
+            small as most of the course's gain little from a second thread, and lose
+            much when another process wants the same core. Sums are split over threads,
+            so their number is fixed: it must not change between two runs.
 
     Raises:
         SettingsError: unknown profile, `gpu` on a machine without CUDA, or an
@@ -77,8 +82,9 @@ def setup(seed: int = 2026, profile: str | None = None) -> Settings:
             "COURSE_PROFILE=gpu, but torch sees no CUDA device: use COURSE_PROFILE=cpu, "
             "or on Colab choose Runtime > Change runtime type > GPU."
         )
-    threads = _threads()
+    threads = threads or _threads()
     torch.set_num_threads(threads)
+    threadpool_limits(threads)  # NumPy's and SciPy's matrix products
     torch.use_deterministic_algorithms(True, warn_only=True)
     seed_everything(seed)
     _quiet_libraries()
@@ -92,9 +98,7 @@ def progress(iterable: Iterable, description: str, total: int | None = None) -> 
 
 
 def _threads() -> int:
-    asked = os.environ.get("OMP_NUM_THREADS")
-    if not asked:
-        return min(os.cpu_count() or 1, 4)
+    asked = os.environ.get("OMP_NUM_THREADS") or "1"
     if not asked.isdigit() or int(asked) < 1:
         raise SettingsError(f"OMP_NUM_THREADS={asked!r} is no positive whole number.")
     return int(asked)

@@ -39,9 +39,10 @@ def quote(name: str, value) -> None:
     """
     text = str(value)
     if "COURSE_BOOK" in os.environ:
-        # The record that MyST-NB's glue() stores, written without importing MyST-NB.
+        # The record that MyST-NB's glue() stores, written without importing MyST-NB. The
+        # page evaluates it, as a literal: quoted, "1,234" and "0.440" stay what they are.
         display(
-            {_GLUE + "text/plain": text},
+            {_GLUE + "text/plain": repr(text)},
             raw=True,
             metadata={"scrapbook": {"name": name, "mime_prefix": _GLUE}},
         )

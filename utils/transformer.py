@@ -71,7 +71,8 @@ class TransformerConfig:
             raise ValueError(f"dropout is a probability below 1, not {self.dropout}")
         if self.activation not in ACTIVATIONS:
             raise ValueError(
-                f"activation must be one of {list(ACTIVATIONS)}, not {self.activation!r}"
+                f"activation must be one of {list(ACTIVATIONS)}, "
+                f"not {self.activation!r}"
             )
         if self.positions not in ("sinusoidal", None):
             raise ValueError(
