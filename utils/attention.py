@@ -141,8 +141,9 @@ def scaled_dot_product_attention(
         scores = torch.where(attention_mask, scores, lowest)
     weights = scores.softmax(dim=-1)  # each row sums to 1
     if attention_mask is not None:
-        # A query with no key to look at: all its scores are equal, its weights 0.
-        weights = weights * attention_mask.any(dim=-1, keepdim=True)
+        blind = ~attention_mask.any(dim=-1, keepdim=True)  # queries with no key to see
+        if blind.any():  # seldom; asking first saves a pass over all the weights
+            weights = weights.masked_fill(blind, 0.0)
     return F.dropout(weights, dropout) @ value, weights
 
 
