@@ -37,14 +37,14 @@ def test_enough_answers(name):
     assert source.count("\ndef wrong_") >= 4
 
 
-@pytest.mark.parametrize("name, answer", answers("right_"))
+@pytest.mark.parametrize("name, answer", list(answers("right_")))
 def test_a_right_answer_passes(name, answer):
     verdict = checks.EXERCISES[name](answer)
     assert verdict, verdict.message
     assert verdict.message.startswith("✓")
 
 
-@pytest.mark.parametrize("name, answer", answers("wrong_"))
+@pytest.mark.parametrize("name, answer", list(answers("wrong_")))
 def test_a_wrong_answer_is_refused_and_the_mistake_named(name, answer):
     phrase = inspect.getdoc(answer).splitlines()[0]
     verdict = checks.EXERCISES[name](answer)
