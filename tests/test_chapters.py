@@ -39,9 +39,10 @@ def test_every_notebook_begins_with_the_same_cell(page, root):
     assert f'"{address}"' in first.source
 
 
-@by_name(CHAPTERS)
-def test_the_readme_offers_each_chapter_in_colab(page, root):
-    assert f"blob/main/chapters/en/{page.stem}.ipynb" in (root / "README.md").read_text()
+def test_the_readme_opens_notebooks_that_exist(root):
+    links = re.findall(r"blob/main/(\S+?\.ipynb)", (root / "README.md").read_text())
+    assert len(links) >= 2
+    assert [link for link in links if not (root / link).is_file()] == []
 
 
 @by_name(CHAPTERS)
