@@ -11,7 +11,13 @@ from torch import nn
 
 from utils import transformer
 from utils.attention import causal_mask, padding_mask, record_attention
-from utils.parity import copy_torch_weights, largest_difference, paired_parameters
+from utils.parity import (
+    copy_torch_weights,
+    gradient_copy,
+    largest_difference,
+    paired_parameters,
+    relative_differences,
+)
 from utils.transformer import Transformer, TransformerConfig
 
 TOLERANCE = {torch.float32: 1e-6, torch.float64: 1e-12}
@@ -131,14 +137,51 @@ def test_layers_and_stacks_equal_torch(kind, norm_first, activation, masked, dty
     for a, b in zip(*input_gradients):
         assert largest_difference(a, b) <= TOLERANCE[dtype]
 
-    # The gradient of each weight, matched by writing it where the weight is.
-    for module in (theirs, ours):
-        for parameter in module.parameters():
-            parameter.data = parameter.grad
-    pairs = list(paired_parameters(theirs, ours))
+    pairs = list(paired_parameters(gradient_copy(theirs), gradient_copy(ours)))
     assert sum(b.numel() for _, _, b in pairs) == transformer.count_parameters(theirs)
     for name, a, b in pairs:
         assert largest_difference(a, b) <= TOLERANCE[dtype], name
+
+
+@pytest.mark.parametrize("kind", OURS)
+def test_relative_differences_of_equal_and_of_changed_weights(kind, dtype):
+    theirs, ours = both(kind, SMALL, dtype)
+    inputs = [torch.randn(2, 5, 32, dtype=dtype)]
+    if kind.startswith("decoder"):
+        inputs.append(torch.randn(2, 7, 32, dtype=dtype))
+
+    def apart():
+        with record_attention(ours):
+            return relative_differences(theirs, ours, inputs, (theirs, ours))
+
+    # A random mixture without a mean: a few float32 roundings more than above.
+    output, gradients = apart()
+    assert output <= TOLERANCE[dtype] and gradients <= 3 * TOLERANCE[dtype]
+    name, weight = next(iter(ours.named_parameters()))
+    with torch.no_grad():
+        weight[0, 0] += 0.1
+    output, gradients = apart()
+    assert output > 1e-5 and gradients > 1e-5, name
+
+
+def test_relative_differences_sees_the_gradients_of_inputs_and_weights():
+    """The outputs are equal; only what flows back differs."""
+    theirs = nn.Linear(3, 4).double()
+    ours = copy_torch_weights(theirs, nn.Linear(3, 4).double())
+    x = torch.randn(5, 3, dtype=torch.float64)
+
+    def stopped_before(x):
+        return ours(x.detach()) + 0 * x.sum()
+
+    def stopped_inside(x):
+        return F.linear(x, ours.weight, ours.bias.detach() + 0 * ours.bias)
+
+    modules = theirs, ours
+    assert relative_differences(theirs, ours, [x], modules) == (0, 0)
+    assert relative_differences(theirs, stopped_before, [x]) == (0, 1)
+    assert relative_differences(theirs, stopped_inside, [x]) == (0, 0)
+    output, gradients = relative_differences(theirs, stopped_inside, [x], modules)
+    assert output == 0 and gradients > 0.1
 
 
 def base_stacks(kind, norm_first, dtype):

@@ -1,7 +1,9 @@
 """Prove the library equal to PyTorch's own layers: same weights in, same numbers out.
 
-Taught in: chapter 2, section "Equal to the library".
+Taught in: chapter 2, section "Equal to PyTorch".
 """
+
+import copy
 
 import torch
 from torch import nn
@@ -12,13 +14,56 @@ def largest_difference(a, b):
 
     Raises ValueError where the shapes differ, since broadcasting would compare the
     wrong numbers, or where there is nothing to compare.
-    Taught in: chapter 2, section "Equal to the library".
+    Taught in: chapter 2, section "Equal to PyTorch".
     """
     if a.shape != b.shape:
         raise ValueError(f"cannot compare {list(a.shape)} with {list(b.shape)}")
     if a.numel() == 0:
         raise ValueError("nothing to compare: the tensors are empty")
     return (a.detach().double() - b.detach().double()).abs().max().item()
+
+
+def relative_differences(theirs, ours, inputs, modules=()):
+    """How far two functions are apart: in their outputs, and in their gradients.
+
+    theirs, ours: functions of the tensors `inputs`; modules: the two modules inside
+    them, if any, whose weights were made equal by copy_torch_weights. The gradients are
+    those of one random mixture of the outputs, in each input and in the weights.
+
+    Returns two floats. Each difference is relative to the largest number of its
+    tensor; the gradients of all the weights count as one tensor, because that of a
+    key's bias is zero but for rounding: softmax takes no notice of it.
+    Raises ValueError where shapes differ, TypeError for modules of no known kind.
+    Taught in: chapter 2, section "Equal to PyTorch".
+    """
+    for module in modules:
+        module.zero_grad()
+    mixture, outputs, gradients = None, [], []
+    for function in (theirs, ours):
+        leaves = [x.clone().requires_grad_() for x in inputs]
+        output = function(*leaves)
+        mixture = torch.randn_like(output) if mixture is None else mixture
+        (output * mixture).sum().backward()
+        outputs.append(output)
+        gradients.append([leaf.grad for leaf in leaves])
+    if modules:
+        _, *weights = zip(*paired_parameters(*map(gradient_copy, modules)))
+        for tensors, own in zip(gradients, weights):
+            tensors.append(torch.cat([weight.flatten() for weight in own]))
+    return relative(*outputs), max(map(relative, *gradients))
+
+
+def relative(a, b):
+    """The largest |a - b| as a share of the largest |a|."""
+    return largest_difference(a, b) / a.detach().abs().max().item()
+
+
+def gradient_copy(module):
+    """A copy of the module that holds, in place of each weight, its gradient."""
+    twin = copy.deepcopy(module)
+    for weight, original in zip(twin.parameters(), module.parameters()):
+        weight.data = original.grad
+    return twin
 
 
 @torch.no_grad()
@@ -29,7 +74,7 @@ def copy_torch_weights(theirs, ours):
     DecoderLayer, Encoder or Decoder; ours: the library's. Returns ours.
     Raises TypeError for another kind of module, ValueError where the two differ in
     their sizes, their number of layers or heads, biases, pre- or post-norm, final norm.
-    Taught in: chapter 2, section "Equal to the library".
+    Taught in: chapter 2, section "Equal to PyTorch".
     """
     for name, their_tensor, our_tensor in paired_parameters(theirs, ours):
         if their_tensor is None or our_tensor is None:

@@ -1,6 +1,6 @@
 """A task that shows attention at work: write a sequence of digits backwards.
 
-Taught in: chapter 2.
+Taught in: chapter 2, section "A task that shows the algorithm".
 """
 
 import pandas as pd
@@ -26,7 +26,7 @@ def reversal_batch(batch_size, length, vocab_size, generator):
 
     The ids are from 3 to vocab_size - 1; 0, 1 and 2 are the special tokens.
     Raises ValueError where vocab_size leaves fewer than two digits.
-    Taught in: chapter 2, section "What attention looks at".
+    Taught in: chapter 2, section "A task that shows the algorithm".
     """
     if vocab_size < SPECIALS + 2:
         raise ValueError(f"vocab_size must be {SPECIALS + 2} or more, not {vocab_size}")
@@ -38,7 +38,7 @@ def reversal_batch(batch_size, length, vocab_size, generator):
 class Tagger(nn.Module):
     """An encoder that says one token for each position: embed, encode, project.
 
-    Taught in: chapter 2, section "What attention looks at".
+    Taught in: chapter 2, section "Training".
     """
 
     def __init__(self, config):
@@ -62,7 +62,7 @@ def train(model, make_batch, steps, learning_rate, log_every):
     labels [B, L]. Returns the log, a DataFrame with the columns step, loss and
     accuracy (of the tokens of that step's batch, before the model learned from it).
     The model is left in eval mode.
-    Taught in: chapter 2, section "What attention looks at".
+    Taught in: chapter 2, section "Training".
     """
     optimizer = torch.optim.Adam(model.parameters(), lr=learning_rate)
     schedule = torch.optim.lr_scheduler.LambdaLR(
@@ -89,7 +89,7 @@ def teacher_forcing(labels, config):
     """What the decoder reads and what it must say: [B, L] -> two of [B, L + 1].
 
     It reads the right answer, one step late: begin, a, b, c for a, b, c, end.
-    Taught in: chapter 2, section "Decoding".
+    Taught in: chapter 2, section "Training".
     """
     begin = torch.full_like(labels[:, :1], config.bos_id)
     end = torch.full_like(labels[:, :1], config.eos_id)
@@ -115,7 +115,7 @@ def train_reversal(
     Returns the log of `train` and the model. The same seed gives the same numbers,
     and the global random state is left as it was.
     Raises ValueError for another architecture.
-    Taught in: chapter 2, section "What attention looks at".
+    Taught in: chapter 2, section "Training".
     """
     if architecture not in (Tagger, Transformer):
         raise ValueError(f"architecture is Tagger or Transformer, not {architecture}")

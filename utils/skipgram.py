@@ -205,7 +205,7 @@ def mean_cosine(vectors):
     one way, and a high cosine says nothing about two words.
     Raises ValueError for fewer than two vectors.
     Source: Ethayarajh 2019, "How Contextual are Contextualized Word
-    Representations?", section 3.2.
+    Representations?", section 3.4.
     Taught in: chapter 2, section "Word vectors".
     """
     if len(vectors) < 2:

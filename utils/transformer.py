@@ -344,7 +344,7 @@ def initialise(module):
 
     Linear layers: Glorot uniform, biases 0. Embeddings: normal, spread 1 / √d.
     Source: Glorot and Bengio 2010, equation 16; Vaswani et al. 2017, section 3.4.
-    Taught in: chapter 2, section "The whole model".
+    Taught in: chapter 2, section "Adding position to meaning".
     """
     if isinstance(module, nn.Linear):
         nn.init.xavier_uniform_(module.weight)

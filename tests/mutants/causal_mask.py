@@ -51,3 +51,37 @@ def wrong_additive(length):
 def wrong_floats(length):
     """not boolean"""
     return torch.ones(length, length).tril()
+
+
+def right_negated(length):
+    return ~torch.triu(torch.ones(length, length), diagonal=1).bool()
+
+
+def wrong_four_axes(length):
+    """batch and head axes"""
+    return torch.ones(1, 1, length, length, dtype=torch.bool).tril()
+
+
+def wrong_itself_alone(length):
+    """itself alone"""
+    return torch.eye(length, dtype=torch.bool)
+
+
+def wrong_nothing(length):
+    """hides everything"""
+    return torch.zeros(length, length, dtype=torch.bool)
+
+
+def wrong_large_negative(length):
+    """additive"""
+    return torch.full((length, length), -1e9).triu(1)
+
+
+def wrong_integers(length):
+    """not boolean but int64"""
+    return [[int(key <= query) for key in range(length)] for query in range(length)]
+
+
+def wrong_of_four(length):
+    """shape"""
+    return torch.ones(4, 4, dtype=torch.bool).tril()

@@ -52,3 +52,52 @@ def wrong_decoder(hidden_size, intermediate_size):
     """decoder"""
     cross = 4 * hidden_size * (hidden_size + 1) + 2 * hidden_size
     return right_formula(hidden_size, intermediate_size) + cross
+
+
+def right_float(hidden_size, intermediate_size):
+    return sum(
+        [4.0 * hidden_size**2, 2 * hidden_size * intermediate_size]
+        + [9 * hidden_size, intermediate_size]
+    )
+
+
+def right_tensor(hidden_size, intermediate_size):
+    shapes = [(hidden_size, hidden_size + 1)] * 4
+    shapes += [(hidden_size + 1, intermediate_size), (hidden_size, intermediate_size + 1)]
+    shapes += [(2, hidden_size)] * 2
+    return torch.tensor(shapes).prod(1).sum()
+
+
+def wrong_always_four_times(hidden_size, intermediate_size):
+    """not always 4"""
+    return 12 * hidden_size**2 + 13 * hidden_size
+
+
+def wrong_no_first_bias(hidden_size, intermediate_size):
+    """first feed-forward matrix"""
+    return right_formula(hidden_size, intermediate_size) - intermediate_size
+
+
+def wrong_matrices_only(hidden_size, intermediate_size):
+    """only the matrices"""
+    return 4 * hidden_size**2 + 2 * hidden_size * intermediate_size
+
+
+def wrong_attention_only(hidden_size, intermediate_size):
+    """attention alone"""
+    return 4 * hidden_size * (hidden_size + 1)
+
+
+def wrong_no_feed_forward(hidden_size, intermediate_size):
+    """feed-forward layer is missing"""
+    return 4 * hidden_size * (hidden_size + 1) + 4 * hidden_size
+
+
+def wrong_six_layers(hidden_size, intermediate_size):
+    """six layers"""
+    return 6 * right_formula(hidden_size, intermediate_size)
+
+
+def wrong_exchanged(hidden_size, intermediate_size):
+    """change places"""
+    return right_formula(intermediate_size, hidden_size)

@@ -23,6 +23,19 @@ def right_loops(patterns):
     return torch.tensor(weights)
 
 
+def right_einsum(patterns):
+    patterns = torch.as_tensor(patterns, dtype=torch.float32)
+    weights = torch.einsum("pi,pj->ij", patterns, patterns) / patterns.shape[1]
+    return weights.fill_diagonal_(0)
+
+
+def right_recursive(patterns):
+    one = np.outer(patterns[0], patterns[0]) / patterns.shape[1]
+    np.fill_diagonal(one, 0)
+    rest = patterns[1:]
+    return (one + right_recursive(rest) if len(rest) else one).tolist()
+
+
 def wrong_diagonal(patterns):
     """diagonal must be 0"""
     return patterns.T @ patterns / patterns.shape[1]
@@ -69,3 +82,41 @@ def wrong_in_place(patterns):
     """in place"""
     patterns *= 2
     return right_matrix_product(patterns) / 4
+
+
+def wrong_first_pattern_only(patterns):
+    """only the first pattern"""
+    for x in patterns:
+        weights = np.outer(x, x) / len(x)
+        np.fill_diagonal(weights, 0)
+        return weights  # inside the loop
+
+
+def wrong_identity_subtracted(patterns):
+    """not 1"""
+    return patterns.T @ patterns / patterns.shape[1] - np.eye(patterns.shape[1])
+
+
+def wrong_divided_by_both(patterns):
+    """number of patterns too"""
+    return right_matrix_product(patterns) / len(patterns)
+
+
+def wrong_upper_half(patterns):
+    """symmetric"""
+    return np.triu(right_matrix_product(patterns))
+
+
+def wrong_product_of_the_sum(patterns):
+    """not the product of the sum"""
+    return right_matrix_product(patterns.sum(axis=0, keepdims=True))
+
+
+def wrong_covariance(patterns):
+    """subtract no mean"""
+    return right_matrix_product(patterns - patterns.mean(axis=0))
+
+
+def wrong_returns_fill_diagonal(patterns):
+    """returns nothing"""
+    return np.fill_diagonal(patterns.T @ patterns / patterns.shape[1], 0)

@@ -76,3 +76,56 @@ def wrong_not_centred(x, weight, bias, eps):
 def wrong_no_weight(x, weight, bias, eps):
     """not used"""
     return F.layer_norm(x, weight.shape, eps=eps)
+
+
+def right_moments(x, weight, bias, eps):
+    mean = x.mean(-1, keepdim=True)
+    variance = (x * x).mean(-1, keepdim=True) - mean**2
+    return (weight * (x - mean) * torch.rsqrt(variance + eps) + bias).tolist()
+
+
+def right_single_precision(x, weight, bias, eps):
+    x, weight, bias = x.float(), weight.float(), bias.float()
+    variance, mean = torch.var_mean(x, -1, correction=0, keepdim=True)
+    return torch.addcmul(bias, (x - mean) / (variance + eps) ** 0.5, weight)
+
+
+def wrong_no_eps(x, weight, bias, eps):
+    """eps is not used"""
+    return F.layer_norm(x, weight.shape, weight, bias, 0.0)
+
+
+def wrong_fixed_eps(x, weight, bias, eps):
+    """fixed at 1e-5"""
+    return F.layer_norm(x, weight.shape, weight, bias)
+
+
+def wrong_no_bias(x, weight, bias, eps):
+    """bias is not used"""
+    return F.layer_norm(x, weight.shape, weight, None, eps)
+
+
+def wrong_order(x, weight, bias, eps):
+    """before the weight"""
+    return (F.layer_norm(x, weight.shape, eps=eps) + bias) * weight
+
+
+def wrong_scaled_first(x, weight, bias, eps):
+    """come first"""
+    return F.layer_norm(x * weight + bias, weight.shape, eps=eps)
+
+
+def wrong_whole_tensor(x, weight, bias, eps):
+    """whole tensor"""
+    return (x - x.mean()) / (x.var(unbiased=False) + eps).sqrt() * weight + bias
+
+
+def wrong_centred_alone(x, weight, bias, eps):
+    """variance is not used"""
+    return (x - x.mean(-1, keepdim=True)) * weight + bias
+
+
+def wrong_in_place(x, weight, bias, eps):
+    """in place"""
+    x -= x.mean(-1, keepdim=True)
+    return x / (x.square().mean(-1, keepdim=True) + eps).sqrt() * weight + bias

@@ -83,3 +83,76 @@ def wrong_view_to_join(x, w_query, w_key, w_value, w_output, num_attention_heads
 def wrong_transposed(x, w_query, w_key, w_value, w_output, num_attention_heads):
     """weights are transposed"""
     return right_torch(x, w_query.T, w_key.T, w_value.T, w_output.T, num_attention_heads)
+
+
+def right_einsum(x, w_query, w_key, w_value, w_output, num_attention_heads):
+    query, key, value = (
+        torch.einsum("bld,dhe->bhle", x, w.unflatten(1, (num_attention_heads, -1)))
+        for w in (w_query, w_key, w_value)
+    )
+    scores = torch.einsum("bhqe,bhke->bhqk", query, key) / query.size(-1) ** 0.5
+    per_head = w_output.unflatten(0, (num_attention_heads, -1))
+    return torch.einsum("bhqk,bhke,hed->bqd", scores.softmax(-1), value, per_head)
+
+
+def right_library(x, w_query, w_key, w_value, w_output, num_attention_heads):
+    layer = torch.nn.MultiheadAttention(
+        x.size(-1), num_attention_heads, bias=False, batch_first=True
+    )
+    layer.in_proj_weight.data = torch.cat([w_query.T, w_key.T, w_value.T]).float()
+    layer.out_proj.weight.data = w_output.T.float()
+    return layer(*[x.float()] * 3)[0].tolist()
+
+
+def wrong_output_transposed(x, w_query, w_key, w_value, w_output, num_attention_heads):
+    """w_output is transposed"""
+    return right_torch(x, w_query, w_key, w_value, w_output.T, num_attention_heads)
+
+
+def wrong_inputs_transposed(x, w_query, w_key, w_value, w_output, num_attention_heads):
+    """w_query, w_key and w_value are transposed"""
+    return right_torch(x, w_query.T, w_key.T, w_value.T, w_output, num_attention_heads)
+
+
+def wrong_exchanged(x, w_query, w_key, w_value, w_output, num_attention_heads):
+    """query and key"""
+    return right_torch(x, w_key, w_query, w_value, w_output, num_attention_heads)
+
+
+def wrong_values_for_keys(x, w_query, w_key, w_value, w_output, num_attention_heads):
+    """key and value"""
+    return right_torch(x, w_query, w_value, w_key, w_output, num_attention_heads)
+
+
+def wrong_values_not_projected(x, w_query, w_key, w_value, w_output, num_attention_heads):
+    """w_value is not used"""
+    parts = (split(t, num_attention_heads) for t in (x @ w_query, x @ w_key, x))
+    return join(F.scaled_dot_product_attention(*parts)) @ w_output
+
+
+def wrong_over_the_heads(x, w_query, w_key, w_value, w_output, num_attention_heads):
+    """look at one another"""
+    shape = num_attention_heads, -1
+    parts = ((x @ w).unflatten(-1, shape) for w in (w_query, w_key, w_value))
+    return F.scaled_dot_product_attention(*parts).flatten(2) @ w_output
+
+
+def wrong_axis(x, w_query, w_key, w_value, w_output, num_attention_heads):
+    """wrong axis"""
+    query, key, value = (split(x @ w, num_attention_heads) for w in (w_query, w_key, w_value))
+    scores = query @ key.mT / query.size(-1) ** 0.5
+    return join(scores.softmax(-2) @ value) @ w_output
+
+
+def wrong_every_other(x, w_query, w_key, w_value, w_output, num_attention_heads):
+    """neighbouring"""
+    parts = (
+        (x @ w).unflatten(-1, (-1, num_attention_heads)).permute(0, 3, 1, 2)
+        for w in (w_query, w_key, w_value)
+    )
+    return join(F.scaled_dot_product_attention(*parts)) @ w_output
+
+
+def wrong_residual(x, w_query, w_key, w_value, w_output, num_attention_heads):
+    """input is added"""
+    return x + right_torch(x, w_query, w_key, w_value, w_output, num_attention_heads)

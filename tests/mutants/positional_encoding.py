@@ -76,3 +76,43 @@ def wrong_not_divided(length, hidden_size):
     even = np.arange(0, hidden_size, 2)
     angle = np.arange(length)[:, None] * 10000.0**-even
     return np.stack([np.sin(angle), np.cos(angle)], axis=-1).reshape(length, hidden_size)
+
+
+def right_phase(length, hidden_size):
+    """A cosine is a sine a quarter of a turn ahead; float32."""
+    i = torch.arange(hidden_size)
+    rate = 10000.0 ** -((i - i % 2) / hidden_size)
+    return torch.sin(torch.arange(length)[:, None] * rate + i % 2 * math.pi / 2)
+
+
+def right_lists(length, hidden_size):
+    angles = [
+        [p / 10000 ** (2 * (i // 2) / hidden_size) for i in range(hidden_size)]
+        for p in range(length)
+    ]
+    return [[(math.sin, math.cos)[i % 2](a) for i, a in enumerate(row)] for row in angles]
+
+
+def wrong_halved_exponent(length, hidden_size):
+    """halved"""
+    angle = np.arange(length)[:, None] / 10000 ** (np.arange(hidden_size // 2) / hidden_size)
+    return np.stack([np.sin(angle), np.cos(angle)], axis=-1).reshape(length, hidden_size)
+
+
+def wrong_sines_only(length, hidden_size):
+    """every dimension is a sine"""
+    return np.repeat(right_numpy(length, hidden_size)[:, 0::2], 2, axis=1)
+
+
+def wrong_no_cosines(length, hidden_size):
+    """odd dimensions are empty"""
+    table = right_numpy(length, hidden_size)
+    table[:, 1::2] = 0
+    return table
+
+
+def wrong_degrees(length, hidden_size):
+    """expected"""
+    even = np.arange(0, hidden_size, 2)
+    angle = np.deg2rad(np.arange(length)[:, None] / 10000 ** (even / hidden_size))
+    return np.stack([np.sin(angle), np.cos(angle)], axis=-1).reshape(length, hidden_size)

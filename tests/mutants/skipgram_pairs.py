@@ -1,5 +1,7 @@
 """Pairs of a centre and a context, right and wrong."""
 
+import numpy as np
+
 
 def right_slices(tokens, window):
     pairs = []
@@ -90,3 +92,58 @@ def wrong_negative_slice(tokens, window):
 def wrong_a_set(tokens, window):
     """counts twice"""
     return list(set(right_slices(tokens, window)))
+
+
+def right_generator(tokens, window):
+    for i, centre in enumerate(tokens):
+        for j, context in enumerate(tokens):
+            if 0 < abs(i - j) <= window:
+                yield centre, context
+
+
+def right_numpy(tokens, window):
+    place = np.arange(len(tokens))
+    near = abs(place[:, None] - place) <= window
+    rows, columns = np.nonzero(near & ~np.eye(len(tokens), dtype=bool))
+    return np.stack([np.array(tokens)[rows], np.array(tokens)[columns]], axis=1)
+
+
+def wrong_leaves_out_equal_words(tokens, window):
+    """not its word"""
+    return [
+        (centre, context)
+        for i, centre in enumerate(tokens)
+        for context in tokens[max(0, i - window) : i + window + 1]
+        if context != centre
+    ]
+
+
+def wrong_looks_places_up(tokens, window):
+    """enumerate"""
+    pairs = []
+    for centre in tokens:
+        i = tokens.index(centre)
+        around = tokens[max(0, i - window) : i] + tokens[i + 1 : i + 1 + window]
+        pairs += [(centre, context) for context in around]
+    return pairs
+
+
+def wrong_slice_from_the_end(tokens, window):
+    """left neighbours"""
+    pairs = []
+    for i, centre in enumerate(tokens):
+        around = tokens[i - window : i] + tokens[i + 1 : i + 1 + window]
+        pairs += [(centre, context) for context in around]
+    return pairs
+
+
+def wrong_window_of_two(tokens, window):
+    """always 2"""
+    return right_slices(tokens, 2)
+
+
+def wrong_empties_the_text(tokens, window):
+    """in place"""
+    pairs = right_slices(tokens, window)
+    tokens.clear()
+    return pairs

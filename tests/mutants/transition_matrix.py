@@ -1,6 +1,8 @@
 from collections import Counter
+from fractions import Fraction
 
 import numpy as np
+import pandas as pd
 import torch
 
 
@@ -23,6 +25,23 @@ def right_torch(sequence, states):
     return counts / counts.sum(1, keepdim=True)
 
 
+def right_recursive(sequence, states):
+    def count(i, counts):
+        if i + 1 == len(sequence):
+            return counts
+        counts[states.index(sequence[i])][states.index(sequence[i + 1])] += 1
+        return count(i + 1, counts)
+
+    counts = count(0, [[0] * len(states) for _ in states])
+    return [[Fraction(n, sum(row)) for n in row] for row in counts]
+
+
+def right_crosstab(sequence, states):
+    before, after = pd.Series(list(sequence[:-1])), pd.Series(list(sequence[1:]))
+    table = pd.crosstab(before, after, normalize="index")
+    return table.reindex(index=states, columns=states, fill_value=0).astype("float32")
+
+
 def _counts(sequence, states):
     pairs = Counter(zip(sequence, sequence[1:]))
     return np.array([[pairs[a, b] for b in states] for a in states], float)
@@ -40,7 +59,7 @@ def wrong_columns(sequence, states):
 
 
 def wrong_keepdims_forgotten(sequence, states):
-    """got"""
+    """keepdims"""
     counts = _counts(sequence, states)
     return counts / counts.sum(1)  # divides the columns by the sums of the rows
 
@@ -68,3 +87,41 @@ def wrong_occurrences(sequence, states):
     """has no successor"""
     occurrences = np.array([sequence.count(state) for state in states])
     return _counts(sequence, states) / occurrences[:, None]
+
+
+def wrong_count_of_substrings(sequence, states):
+    """str.count"""
+    counts = np.array([[sequence.count(a + b) for b in states] for a in states], float)
+    return counts / counts.sum(axis=1, keepdims=True)
+
+
+def wrong_ring(sequence, states):
+    """end of the sequence to its start"""
+    return right_counter(sequence + sequence[0], states)
+
+
+def wrong_alphabetical(sequence, states):
+    """that of the alphabet"""
+    return right_counter(sequence, sorted(states))
+
+
+def wrong_order_of_first_use(sequence, states):
+    """that of their first use"""
+    return right_counter(sequence, list(dict.fromkeys(sequence)))
+
+
+def wrong_last_pair(sequence, states):
+    """last pair is missing"""
+    return right_counter(sequence[:-1], states)
+
+
+def wrong_rounded(sequence, states):
+    """got"""
+    return right_counter(sequence, states).round(2)
+
+
+def wrong_states_reversed_in_place(sequence, states):
+    """changes the list of states"""
+    matrix = right_counter(sequence, states)
+    states.reverse()
+    return matrix

@@ -21,8 +21,12 @@ def skipgram_pairs(answer):
     """answer(tokens, window) -> list of (centre, context), in any order."""
     fox = "the quick brown fox jumps over the lazy dog".split()
     song = ["la", "di", "la", "la"]
-    for tokens, window in ((fox, 2), (fox, 1), (song, 2), (["a", "b", "c"], 3), (["a"], 2)):
-        pairs = sorted(map(tuple, call(answer, tokens, window)))
+    abc = ["a", "b", "c"]
+    for tokens, window in ((fox, 2), (fox, 4), (fox, 1), (song, 2), (abc, 3), (["a"], 2)):
+        own = list(tokens)
+        pairs = sorted(map(tuple, call(answer, own, window)))
+        if own != tokens:
+            raise Wrong("your function changes its argument in place; work on a copy.")
 
         def near(places, tokens=tokens):
             return sorted(
@@ -38,6 +42,9 @@ def skipgram_pairs(answer):
             pairs,
             right,
             {
+                "the window is always 2: use the argument": sorted(
+                    skipgram.skipgram_pairs(tokens, 2)
+                ),
                 "a word became its own context: leave the centre out": sorted(
                     right + [(word, word) for word in tokens]
                 ),
@@ -63,6 +70,21 @@ def skipgram_pairs(answer):
                     (tokens[i], tokens[i + step])
                     for i in range(window, len(tokens) - window)
                     for step in both
+                ),
+                "a slice that starts at a negative index starts near the end of the text, "
+                "so the first words lost their left neighbours: use max(0, ...)": sorted(
+                    (centre, context)
+                    for i, centre in enumerate(tokens)
+                    for context in tokens[i - window : i] + tokens[i + 1 : i + 1 + window]
+                ),
+                "leave out the centre's place, not its word: the same word may stand "
+                "beside itself": [pair for pair in right if pair[0] != pair[1]],
+                "tokens.index() finds the first place of a word only: count the places "
+                "with enumerate()": sorted(
+                    (centre, tokens[j])
+                    for centre in tokens
+                    for j in range(len(tokens))
+                    if 0 < abs(j - tokens.index(centre)) <= window
                 ),
                 "a pair that occurs twice counts twice: do not collect them in a set": (
                     sorted(set(right))
@@ -122,6 +144,17 @@ def positional_encoding(answer):
                         length, 10000.0 ** (even / hidden_size), torch.float64
                     )
                 ),
+                "the exponent is halved: it is 2k / hidden_size, with the 2": (
+                    attention.sines_and_cosines(
+                        length, 10000.0 ** (-even / 2 / hidden_size), torch.float64
+                    )
+                ),
+                "the odd dimensions are empty: they hold the cosine": (
+                    torch.where(each % 2 == 0, right, 0.0)
+                ),
+                "every dimension is a sine: the odd ones hold the cosine": (
+                    right[:, 0::2].repeat_interleave(2, dim=1)
+                ),
                 "the exponent is not divided by hidden_size": (
                     attention.sines_and_cosines(length, 10000.0**-even, torch.float64)
                 ),
@@ -142,7 +175,10 @@ def scaled_attention(answer):
     for seed, shape in enumerate(shapes):
         query, key, value = (_numbers(*s, seed=3 * seed + i) for i, s in enumerate(shape))
         output = call(answer, query, key, value)
+        if isinstance(output, tuple):
+            raise Wrong("return the output alone, without the weights.")
         width, scores = query.size(-1), query @ key.transpose(-2, -1)
+        powers = (scores / math.sqrt(width)).exp()
         weights = (scores / math.sqrt(width)).softmax(-1)
         expect(
             output,
@@ -157,6 +193,20 @@ def scaled_attention(answer):
                 ),
                 "you scaled by the root of the length: √d_k is the root of the width of "
                 "a key": (scores / math.sqrt(key.size(-2))).softmax(-1) @ value,
+                "you scaled by the root of the query's length: √d_k is the root of its "
+                "width, size(-1)": (scores / math.sqrt(query.size(-2))).softmax(-1) @ value,
+                "you scaled by the root of the width of the values: √d_k belongs to the "
+                "keys": (scores / math.sqrt(value.size(-1))).softmax(-1) @ value,
+                "the weights of all queries together sum to 1: each query's weights do, so "
+                "sum over the last axis alone": powers / powers.sum() @ value,
+                "query and key change places: the scores are query @ key transposed": (
+                    scores.mT / math.sqrt(width)
+                ).softmax(-1) @ value if scores.size(-1) == scores.size(-2) else None,
+                "there is no mask here: every query looks at every key": (
+                    (scores / math.sqrt(width))
+                    .masked_fill(torch.ones_like(scores).triu(1).bool(), -torch.inf)
+                    .softmax(-1) @ value
+                ),
                 "the softmax runs over the wrong axis: for each query, the weights of "
                 "the keys sum to 1": (scores / math.sqrt(width)).softmax(-2) @ value,
                 "you scaled after the softmax: the scores are scaled before it": (
@@ -193,18 +243,27 @@ def causal_mask(answer):
                 "a word must see itself: the diagonal is True, or the first row is "
                 "empty": full.tril(-1),
                 "the mask hides nothing": full,
+                "the mask hides everything": ~full,
+                "each query sees itself alone: it may look at the words before it too": (
+                    torch.eye(length, dtype=torch.bool)
+                ),
                 "this is an additive mask, of 0 and -inf; a boolean one is asked for": (
                     torch.zeros(length, length).masked_fill(~right, -torch.inf)
                 ),
+                "this is an additive mask, of 0 and -1e9; a boolean one is asked for": (
+                    torch.zeros(length, length).masked_fill(~right, -1e9)
+                ),
+                "the mask has the batch and head axes already; [length, length] is asked "
+                "for": right[None, None],
             },
             given=(length,),
         )
         dtype = mask.dtype if hasattr(mask, "dtype") else np.asarray(mask).dtype
         if dtype not in (torch.bool, np.dtype(bool)):
             raise Wrong(
-                f"the mask is not boolean but {dtype}: "
-                f"F.scaled_dot_product_attention would add its 1s and 0s to the scores "
-                f"and hide nothing."
+                f"the mask is not boolean but {dtype}: F.scaled_dot_product_attention "
+                f"refuses integers, and floats of 1 and 0 it would add to the scores, "
+                f"which hides nothing."
             )
 
 
@@ -238,6 +297,31 @@ def masked_weights(answer):
                     scores.masked_fill(~mask, -torch.inf).softmax(-2)
                 ),
                 "the mask is not used": scores.softmax(-1),
+                "the mask is inverted: you lowered the scores that may be looked at": (
+                    (scores - 1e9 * mask).softmax(-1)
+                ),
+                "a hidden key needs the lowest score; yours gets the highest": (
+                    scores.masked_fill(~mask, 1e9).softmax(-1)
+                ),
+                "the mask is transposed: its rows are queries, its columns keys": (
+                    scores.masked_fill(~mask.mT, -torch.inf).softmax(-1)
+                    if mask.size(0) == mask.size(1) else None
+                ),
+                "the softmax runs over axis 1, which is not always the last: use -1": (
+                    scores.masked_fill(~mask, -torch.inf).softmax(1)
+                ),
+                "you masked after the softmax: the hidden keys took their share before": (
+                    scores.softmax(-1).masked_fill(~mask, -torch.inf)
+                ),
+                "these are the scores: the softmax is missing": (
+                    scores.masked_fill(~mask, -torch.inf)
+                ),
+                "the whole table sums to 1: every row must, so sum over the last axis": (
+                    scores.softmax(-1) * mask / (scores.softmax(-1) * mask).sum()
+                ),
+                "the scores are not used: every key that may be looked at gets the same": (
+                    mask.expand_as(scores) / mask.expand_as(scores).sum(-1, keepdim=True)
+                ),
             },
             given=(scores, mask),
         )
@@ -271,6 +355,12 @@ def split_heads(answer):
                 "the last two axes are swapped: the result is [B, H, L, D]": (
                     right.transpose(2, 3)
                 ),
+                "the positions are divided: divide the last axis, so that each head has "
+                "all positions": (
+                    x.unflatten(1, (heads, -1)) if length % heads == 0 else None
+                ),
+                "this is a slice for each head of the batch, [B·H, L, D]: the result has "
+                "four axes": right.flatten(0, 1),
             },
             given=(x, heads),
         )
@@ -287,7 +377,22 @@ def multi_head(answer):
         result = call(answer, x, *weights, heads)
         query, key, value, output = weights
         joined = _heads(x @ query, x @ key, x @ value, heads)
-        turned = _heads(x @ query.T, x @ key.T, x @ value.T, heads) @ output.T
+        turned = _heads(x @ query.T, x @ key.T, x @ value.T, heads)
+        each = heads, -1  # [B, L, H, D]: the heads before they are moved to the front
+        over_heads, _ = attention.scaled_dot_product_attention(
+            *((x @ w).unflatten(-1, each) for w in (query, key, value))
+        )
+        q, k, v = (attention.split_heads(x @ w, heads) for w in (query, key, value))
+        past, _ = attention.scaled_dot_product_attention(
+            q, k, v, attention.causal_mask(length)
+        )
+        by_key = (q @ k.mT / math.sqrt(width)).softmax(-2) @ v
+        every, _ = attention.scaled_dot_product_attention(
+            *(
+                (x @ w).unflatten(-1, (width, heads)).permute(0, 3, 1, 2)
+                for w in (query, key, value)
+            )
+        )
         expect(
             result,
             joined @ output,
@@ -314,7 +419,39 @@ def multi_head(answer):
                     _unjoined_heads(x @ query, x @ key, x @ value, heads) @ output
                 ),
                 "the weights are transposed: here x @ w, while nn.Linear keeps w.T": (
-                    turned
+                    turned @ output.T
+                ),
+                "w_query, w_key and w_value are transposed: here x @ w": turned @ output,
+                "w_output is transposed: here joined @ w_output": joined @ output.T,
+                "query and key change places": (
+                    _heads(x @ key, x @ query, x @ value, heads) @ output
+                ),
+                "key and value change places": (
+                    _heads(x @ query, x @ value, x @ key, heads) @ output
+                ),
+                "w_value is not used: the values are projected too": (
+                    _heads(x @ query, x @ key, x, heads) @ output
+                ),
+                "you scaled by d_k, not √d_k": (
+                    _heads(x @ query, x @ key, x @ value, heads, scale=1 / width) @ output
+                ),
+                "you scaled by the root of the number of heads: √d_k is the root of a "
+                "head's width": _heads(
+                    x @ query, x @ key, x @ value, heads, scale=heads**-0.5
+                ) @ output,
+                "the heads look at one another instead of the positions: move the axis of "
+                "the heads before that of the positions": over_heads.flatten(2) @ output,
+                "the softmax runs over the wrong axis: each query's weights sum to 1": (
+                    attention.merge_heads(by_key) @ output
+                ),
+                "a head takes neighbouring numbers; yours takes every H-th one": (
+                    attention.merge_heads(every) @ output
+                ),
+                "there is no mask here: every position looks at every other": (
+                    attention.merge_heads(past) @ output
+                ),
+                "the input is added: the residual connection comes later": (
+                    x + joined @ output
                 ),
             },
             given=(x,),
@@ -389,6 +526,27 @@ def layer_norm(answer):
                 positions: over[(1,)] * weight + bias,
                 positions + " and its own variance": over[(1, 2)] * weight + bias,
                 "weight and bias are not used": plain,
+                "the bias is not used": plain * weight,
+                "the weight is not used": plain + bias,
+                "the bias is added before the weight multiplies": (plain + bias) * weight,
+                "weight and bias come first: they come after the normalisation": (
+                    torch.nn.functional.layer_norm(
+                        x * weight + bias, weight.shape, eps=eps
+                    )
+                ),
+                "eps is not used: it is an argument, and belongs under the root": (
+                    centred / variance.sqrt() * weight + bias
+                ),
+                "eps is an argument; yours seems fixed at 1e-5": (
+                    centred / (variance + 1e-5).sqrt() * weight + bias
+                ),
+                "one mean and one variance for the whole tensor: each position has its "
+                "own": (x - x.mean()) / (x.var(unbiased=False) + eps).sqrt() * weight
+                + bias,
+                "the mean is not taken away before the division": (
+                    x / (variance + eps).sqrt() * weight + bias
+                ),
+                "the variance is not used: divide by its root": centred * weight + bias,
                 "weight and bias change places: x * weight + bias": plain * bias + weight,
                 "the mean is not taken away: that is another layer, RMSNorm": (
                     x / (x.square().mean(-1, keepdim=True) + eps).sqrt() * weight + bias
@@ -401,7 +559,7 @@ def layer_norm(answer):
 @exercise
 def encoder_layer_parameters(answer):
     """answer(hidden_size, intermediate_size) -> how many numbers a layer learns."""
-    for d, f in ((512, 2048), (768, 3072), (6, 10)):
+    for d, f in ((6, 10), (512, 2048), (768, 3072)):  # 10 is not 4 * 6
         attention_part, norms = 4 * (d * d + d), 2 * 2 * d
         feed_forward = d * f + f + f * d + d
         right = attention_part + feed_forward + norms
@@ -421,6 +579,23 @@ def encoder_layer_parameters(answer):
                 "the feed-forward layer has two matrices, there and back": (
                     right - d * f - d
                 ),
+                "the bias of the first feed-forward matrix is missing: it has "
+                "intermediate_size numbers": right - f,
+                "the bias of the second feed-forward matrix is missing: it has "
+                "hidden_size numbers": right - d,
+                "only the matrices are counted: the biases and the LayerNorms are "
+                "missing": 4 * d * d + 2 * d * f,
+                "intermediate_size is not always 4 * hidden_size: use the argument": (
+                    12 * d * d + 13 * d
+                ),
+                "this is attention alone: the feed-forward layer is missing": (
+                    attention_part
+                ),
+                "the feed-forward layer is missing": attention_part + norms,
+                "these are six layers: count one": 6 * right,
+                "the two arguments change places": (
+                    4 * (f * f + f) + 2 * d * f + d + f + 4 * f
+                ),
                 "this is a decoder layer: it has a third sublayer, the encoder's has "
                 "two": right + attention_part + 2 * d,
             },
@@ -437,30 +612,67 @@ def greedy_step(answer):
     `next_logits(ids)` takes the list of ids so far and returns [len(ids), V]: at each
     place the scores of the token that follows.
     """
-    begin, end = 1, 2
-    for story, max_length in (([5, 3, 5, 4, end, 6, 3], 7), ([3, 4, 5, 6, 3], 3)):
-        written = _table_of(story, begin)
-        ids = call(answer, written, begin, end, max_length)
-        ids = ids.tolist() if hasattr(ids, "tolist") else list(ids)
+    stories = (
+        (1, 2, [5, 3, 5, 4, 2, 6, 3], 7),
+        (1, 2, [3, 4, 5, 6, 3], 3),
+        (6, 1, [3, 2, 4, 1, 5], 9),
+    )
+    for begin, end, story, max_length in stories:
+        table = _table_of(story, begin)
+        ids, again = (
+            [int(i) for i in call(answer, table, begin, end, max_length)]
+            for _ in range(2)
+        )
+        if ids != again:
+            raise Wrong("two runs differ: greedy decoding draws nothing at random.")
         stop = story.index(end) + 1 if end in story else len(story)
         right = story[: min(stop, max_length)]
-        first = [story[0]] * max_length  # the scores after the begin token, for ever
+
+        def written(choose, begin=begin, end=end, steps=max_length):
+            path = [begin]
+            while len(path) <= steps and path[-1] != end:
+                path.append(int(choose(path)))
+            return path[1:]
+
+        def last(path, table=table):
+            return table(path)[-1].argmax()
+
         expect(
             ids,
             right,
             {
-                "it does not stop at the end token": story[:max_length],
+                "it does not stop at the end token": written(last, end=None),
                 "it takes the first position's scores: those of the last one tell what "
-                "comes next": first,
+                "comes next": written(lambda path: table(path)[0].argmax()),
+                "argmax over the whole table numbers all its cells: take the last row "
+                "first": written(lambda path: table(path).argmax()),
                 "the begin token is no output: leave it out": [begin, *right],
                 "the end token belongs to the output": [i for i in right if i != end],
+                "the begin token is no output, and the end token belongs to it": (
+                    [begin, *(i for i in right if i != end)]
+                ),
                 "max_length is off by one: one token too few": right[: max_length - 1],
-                "max_length is off by one: one token too many": story[: max_length + 1],
+                "max_length is off by one: one token too many": (
+                    written(last, steps=max_length + 1)
+                ),
+                "max_length is not used: the writing must end, even without the end "
+                "token": (
+                    written(last, steps=len(ids)) if len(ids) > max_length else None
+                ),
+                "this is one token only: append it, and ask for the next": right[:1],
+                "nothing follows the end token: the output is as long as what was "
+                "written": right + [0] * (max_length - len(right)),
+                "the end token was not written: max_length cut the output": [*right, end],
                 "it takes the lowest score: the most likely token has the highest": (
-                    _lowest(written, begin, end, max_length)
+                    written(lambda path: table(path)[-1].argmin())
                 ),
                 "it forgets what it wrote: every step needs all the ids so far": (
-                    _forgetful(written, begin, end, max_length)
+                    written(lambda path: table(path[-1:])[-1].argmax())
+                ),
+                "bos_id is an argument: it is not always 1": written(last, begin=1),
+                "eos_id is an argument: it is not always 2": written(last, end=2),
+                "bos_id and eos_id are arguments: they are not always 1 and 2": (
+                    written(last, begin=1, end=2)
                 ),
             },
             given=("next_logits", begin, end, max_length),
@@ -478,22 +690,10 @@ def _table_of(story, begin, vocab_size=8):
         logits = torch.zeros(len(ids), vocab_size, dtype=torch.float64)
         for place in range(len(ids)):
             known = [begin, *story][: place + 1] == ids[: place + 1] and place < len(story)
-            logits[place, story[place] if known else 7] = 4.0
+            # Little above the others, so that a draw at random misses it; and rising,
+            # so that the largest number of the whole table is not in the first row.
+            logits[place, story[place] if known else 7] = 1.0 + place / 10
             logits[place, 0] = -3.0
         return logits
 
     return next_logits
-
-
-def _lowest(next_logits, begin, end, max_length):
-    ids = [begin]
-    while len(ids) <= max_length and ids[-1] != end:
-        ids.append(int(next_logits(ids)[-1].argmin()))
-    return ids[1:]
-
-
-def _forgetful(next_logits, begin, end, max_length):
-    ids = [begin]
-    while len(ids) <= max_length and ids[-1] != end:
-        ids.append(int(next_logits(ids[-1:])[-1].argmax()))
-    return ids[1:]
