@@ -1,19 +1,24 @@
 # The course in a few commands; the first that needs it makes .venv from requirements.txt.
-PYTHON ?= python3.11
+PYTHON ?= $(shell command -v python3.11 || command -v python3 || echo python)
 RUN := .venv/bin/python
+PORT ?= 8000
 
 .PHONY: book test serve notebooks bench clean
 
 book: notebooks          ## execute every chapter and build the site in _site/
 	$(RUN) -m tools.build
 
-test: book               ## the library, the exercises, the notebooks and the site
+test: .venv/ready        ## the library, the exercises, the notebooks and the site
+	$(RUN) -m tools.notebooks --check
+	$(MAKE) book
 	OMP_NUM_THREADS=1 $(RUN) -m pytest -q -n 2 --dist loadfile tests
 	$(RUN) -m tools.reference_outputs
 	TQDM_DISABLE=1 COURSE_BOOK=1 $(RUN) -m pytest -q --nbval --nbval-current-env --nbval-cell-timeout=180 _build/nbval
 
 serve:                   ## show the site on localhost
-	@echo "http://localhost:8000/en/   (Ctrl-C ends it)"; python3 -m http.server --bind 127.0.0.1 --directory _site 8000
+	@test -d _site/en || { echo "There is no site yet: run make book."; exit 1; }
+	@echo "http://localhost:$(PORT)/en/   (Ctrl-C ends it; another port: make serve PORT=8001)"
+	@$(RUN) -m http.server --bind 127.0.0.1 --directory _site $(PORT)
 
 notebooks: .venv/ready   ## write the plain notebook beside each chapter
 	$(RUN) -m tools.notebooks

@@ -29,7 +29,8 @@ def course(root, tmp_path):
         shutil.copytree(root / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
     (tmp_path / "utils").mkdir()
     (tmp_path / "utils/sources.py").write_text(
-        "class SourceError(ValueError):\n    pass\n\n\ndef decide():\n    return 'embedded'\n")
+        "import os\n\n\nclass SourceError(ValueError):\n    pass\n\n\ndef decide():\n"
+        "    return 'local' if 'COURSE_DATA' in os.environ else 'embedded'\n")
     (tmp_path / "utils/value.py").write_text("VALUE = 1\n")
     (tmp_path / "utils/__init__.py").touch()
     shutil.copyfile(root / "_config.yml", tmp_path / "_config.yml")
@@ -87,10 +88,14 @@ def test_only_what_changed_is_executed(course):
     ("{ref}`nowhere`", "nowhere"),
     ("{term}`unknown word`", "unknown word"),
     ("{cite:p}`nobody1999nothing`", "nobody1999nothing"),
+    (CELL % "import warnings; warnings.warn('careful')", "stderr was found"),
+    ("![](picture.svg)", "images without alt text: index"),
 ])
 def test_a_defect_fails_the_build_every_time_and_keeps_the_old_site(course, defect, named):
-    course.write("Good.\n", CELL % COUNT)
-    assert course.build()[0] == 0
+    (course.folder / "chapters/en/picture.svg").write_text('<svg xmlns="http://www.w3.org/2000/svg"/>')
+    course.write("Good.\n", CELL % COUNT, "![A picture](picture.svg)")
+    code, output = course.build()
+    assert code == 0, output
     course.write("Bad.\n", CELL % COUNT, defect)
     for _ in range(2):
         code, output = course.build()
@@ -98,6 +103,60 @@ def test_a_defect_fails_the_build_every_time_and_keeps_the_old_site(course, defe
         assert named in output and "No site was written" in output
         assert "Good." in course.page
     assert course.runs <= 3
+
+
+def test_a_page_that_the_table_of_contents_lacks_fails_the_build(course):
+    course.write("Text.\n")
+    (course.folder / "chapters/en/forgotten.md").write_text("# Forgotten\n")
+    for _ in range(2):
+        code, output = course.build()
+        assert code == 1
+        assert "not in _toc.yml: chapters/en/forgotten.md" in output
+
+
+def test_a_relative_folder_of_data_is_the_same_in_the_pages(course, monkeypatch):
+    (course.folder / "my data").mkdir()
+    monkeypatch.setenv("COURSE_DATA", "my data")
+    course.write(CELL % "import os; print(os.path.isdir(os.environ['COURSE_DATA']), 'folder')")
+    code, output = course.build()
+    assert code == 0, output
+    assert "True folder" in course.page
+
+
+WAIT = """import pathlib, time
+pathlib.Path('../../started').touch()
+deadline = time.monotonic() + 120
+while not pathlib.Path('../../go').exists() and time.monotonic() < deadline:
+    time.sleep(0.1)
+print('done')"""
+
+
+def wait_for(path, seconds=60):
+    deadline = time.monotonic() + seconds
+    while not path.exists() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert path.exists()
+
+
+@pytest.mark.parametrize("kill", [False, True])
+def test_two_builds_do_not_work_at_once(course, kill):
+    """Nor when the first was killed and what it started is still at work."""
+    course.write(CELL % WAIT)
+    first = course.start()
+    wait_for(course.folder / "started")
+    if kill:
+        first.kill()
+        first.wait()
+    second = course.start()
+    line = next(line for line in second.stdout if line.strip())
+    assert "another build is at work here" in line
+    (course.folder / "go").touch()
+    output, _ = second.communicate(timeout=120)
+    assert second.returncode == 0, output
+    assert "done" in course.page
+    if not kill:
+        assert first.wait(timeout=60) == 0
+    first.stdout.close()
 
 
 def test_after_an_interruption_the_next_build_finishes_the_job(course):

@@ -32,7 +32,8 @@ def plain(text, book):
 
 
 def test_the_notebooks_are_up_to_date():
-    assert [str(path) for path in notebooks.outdated()] == []
+    outdated = ", ".join(sorted(path.name for path in notebooks.outdated()))
+    assert not outdated, f"{outdated}: not what the chapter gives: edit the .md, run `make notebooks`"
 
 
 @pytest.mark.parametrize("source", notebooks.chapters(), ids=lambda path: path.stem)
@@ -83,11 +84,31 @@ def test_myst_becomes_plain_markdown(myst, expected, book):
     ("{cite:p}`nobody1999nothing`", "no entry 'nobody1999nothing'"),
     ("{eq}`eq-none`", "no equation 'eq-none'"),
     (":::{note}\nnever closed", "is not closed"),
+    ("- a\n  :::{note}\n  b\n  :::", "is indented"),
+    ("```{solution-start} ex-none\n```\nx\n```{solution-end}\n```", "no page has the label 'ex-none'"),
 ])
 def test_what_has_no_plain_form_is_refused_by_name(myst, message, book):
     with pytest.raises(MarkdownError, match=re.escape(message)) as error:
         plain(myst, book)
     assert "page.md" in str(error.value)
+
+
+@pytest.mark.parametrize("content, message", [
+    (b"---\na: [\n---\n\n# T\n", "page.md: cannot be read"),
+    (b"# T\n\ncaf\xe9\n", "page.md:3: is not UTF-8"),
+    (b"# T\n\n```{code-cell} ipython3\n:tags: [a\n1\n```\n", "page.md: cannot be read"),
+])
+def test_a_page_that_cannot_be_read_is_named(tmp_path, book, content, message):
+    page = tmp_path / "page.md"
+    page.write_bytes(content)
+    with pytest.raises(MarkdownError, match=re.escape(message)):
+        notebooks.notebook_text(page, book)
+
+
+def test_a_bibliography_that_cannot_be_read_is_named(tmp_path, book):
+    (tmp_path / "references.bib").write_text(ENTRY + "@misc{x,\n")
+    with pytest.raises(MarkdownError, match=r"references.bib: syntax error in line \d+"):
+        Book.read(tmp_path / "en", tmp_path / "references.bib")
 
 
 def test_the_bibliography_lists_what_the_page_cites(book):

@@ -7,6 +7,7 @@ import altair as alt
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 from utils import plots
 
@@ -59,6 +60,33 @@ def test_ids_are_unique_in_a_page_with_several_figures_and_references_lead_to_th
     assert len(ids) == len(set(ids))
     for target in re.findall(r'(?:href="|url\()#([\w-]+)', "".join(pages)):
         assert target in ids
+
+
+def test_masked_scores_do_not_spoil_the_scale():
+    masked = MATRIX.copy()
+    masked[0, 1:] = -np.inf
+    colours = set(re.findall(r"fill: (#\w+)", plots.heatmap(masked, values=True, alt="a").svg))
+    assert len(colours) > 0
+    assert plots._range(masked) == (0, 11 / 12)
+    masked[0, 0] = np.nan
+    assert "nan" in plots.heatmap(masked, values=True, alt="a").svg
+    assert plots.heatmaps({"a": masked, "b": MATRIX}, alt="a").svg
+
+
+def test_a_tensor_with_gradients_is_drawn():
+    weights = torch.ones(2, 2, requires_grad=True)
+    assert plots.heatmap(weights, alt="a").svg == plots.heatmap(np.ones((2, 2)), alt="a").svg
+
+
+@pytest.mark.parametrize("draw, message", [
+    (lambda: plots.bars([], {}, ylabel="y", alt="a"), "nothing to draw"),
+    (lambda: plots.heatmaps({}, alt="a"), "nothing to draw"),
+    (lambda: plots.heatmap(np.zeros((0, 3)), alt="a"), r"shape \(0, 3\)"),
+    (lambda: plots.heatmap([1, 2], alt="a"), r"shape \(2,\)"),
+])
+def test_what_cannot_be_drawn_is_refused(draw, message):
+    with pytest.raises(ValueError, match=message):
+        draw()
 
 
 def luminance(colour):

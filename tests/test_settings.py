@@ -55,10 +55,12 @@ def test_the_number_of_threads_is_fixed(monkeypatch):
     assert settings.setup(threads=2).threads == torch.get_num_threads() == 2
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     assert settings.setup().threads == torch.get_num_threads() == 1
-    for wrong in ("0", "two", "-1"):
+    for wrong in ("0", "two", "-1", "²"):
         monkeypatch.setenv("OMP_NUM_THREADS", wrong)
         with pytest.raises(settings.SettingsError, match="OMP_NUM_THREADS"):
             settings.setup()
+    with pytest.raises(settings.SettingsError, match="threads='0'"):
+        settings.setup(threads=0)
 
 
 def test_progress_leaves_nothing_behind(capfd):

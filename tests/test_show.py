@@ -5,7 +5,7 @@ import math
 
 import pytest
 
-from utils import attention, show, transformer
+from utils import attention, show, sources, transformer
 
 
 @pytest.fixture
@@ -22,6 +22,26 @@ def test_what_is_shown_is_the_source_of_what_runs(displayed):
     assert inspect.getsource(attention.causal_mask).strip() in text
     assert inspect.getsource(transformer.LayerNorm).strip() in text
     assert text.count("```python") == 2 and "# utils/attention.py" in text
+
+
+def test_the_file_of_a_package_is_named(displayed):
+    show.show(sources.decide)
+    assert "# utils/sources/__init__.py\ndef decide" in displayed[0][0].data
+
+
+def test_what_a_notebook_defines_has_no_file_and_fences_inside_stay_inside(displayed, monkeypatch):
+    monkeypatch.setattr(fenced, "__module__", "__main__")
+    show.show(fenced)
+    text = displayed[0][0].data
+    assert text.startswith("````python\ndef fenced") and text.endswith("````")
+
+
+def fenced():
+    """
+    ```python
+    1 + 1
+    ```
+    """
 
 
 def test_methods_lose_their_indentation(displayed):

@@ -77,6 +77,13 @@ def check(page, addresses, foreign, missing):
             missing.append(f"{page}: {address}")
 
 
+def test_no_script_inside_a_page_holds_the_address_of_another_host(pages):
+    for name, page in pages.items():
+        for script in page.find_all("script", src=False):
+            if script.get("type") != "application/json":  # a chart's specification loads nothing
+                assert "://" not in script.get_text(), name
+
+
 def test_stylesheets_load_nothing_from_elsewhere():
     for sheet in SITE.rglob("*.css"):
         assert not re.search(r"@import\s+(url\()?[\"']?https?:|url\([\"']?https?:", sheet.read_text()), sheet

@@ -133,11 +133,22 @@ def test_offline_means_no_hub(settings):
 
 def test_local_needs_its_folder(settings, tmp_path):
     settings(COURSE_SOURCE="local")
-    with pytest.raises(SourceError, match="needs COURSE_DATA"):
-        sources.decide()
+    for nothing in (None, "", "  "):
+        if nothing is not None:
+            settings(COURSE_DATA=nothing)
+        with pytest.raises(SourceError, match="needs COURSE_DATA"):
+            sources.decide()
     settings(COURSE_DATA=tmp_path / "nowhere")
     with pytest.raises(SourceError, match="COURSE_DATA=.*nowhere is not a folder"):
         sources.decide()
+
+
+def test_the_folder_may_be_named_from_home(settings, tmp_path):
+    settings(COURSE_SOURCE="local", COURSE_DATA="~/my data/", HOME=tmp_path)
+    (tmp_path / "my data").mkdir()
+    assert sources.decide() == "local"
+    with pytest.raises(SourceError, match=f"needs {tmp_path}/my data/kant/4280.txt"):
+        sources.load_text("kant")
 
 
 @pytest.mark.parametrize(
@@ -311,7 +322,7 @@ def test_the_hub_gives_everything_with_its_commit(served, tmp_path):
     assert "pickle can run code" in got["pickle"]
     assert "wrong checksum" in got["weights"]
     assert catalogue.MINILM_SHA256 in got["weights"]
-    for refusal in (got["absent"], got["book"]):
+    for refusal in (got["absent"], got["book"], got["pickle"]):
         assert "COURSE_SOURCE=embedded" in refusal
     assert "pytorch_model.bin" not in asked and "mrpc" not in asked
     assert str(tmp_path) not in json.dumps(got["provenance"])
@@ -396,6 +407,54 @@ def test_a_model_of_the_data_folder(local, tiny_bert):
     assert model.provenance.location == "bert-base-cased/"
     local("bert-base-cased/SHA256SUMS", "0" * 64 + "  model.safetensors\n")
     with pytest.raises(SourceError, match="wrong checksum"):
+        sources.load_encoder("bert-base-cased")
+    for name, load in (("vocab.txt", sources.load_tokenizer),
+                       ("config.json", sources.load_encoder)):  # fmt: skip
+        local("bert-base-cased/SHA256SUMS", "0" * 64 + f"  {name}\n")
+        with pytest.raises(SourceError, match=f"{name}: wrong checksum"):
+            load("bert-base-cased")
+
+
+@pytest.mark.parametrize(
+    "changes, message",
+    [
+        ({"hidden_size": "abc"}, "cannot be loaded"),
+        ({"hidden_size": 16}, "cannot be loaded"),
+        ({"model_type": "other", "auto_map": {"AutoModel": "evil.Model",
+          "AutoConfig": "evil.Config"}}, "custom code"),
+        ({"num_hidden_layers": 0}, "no place for 8 tensors, encoder.layer.0"),
+    ],
+)  # fmt: skip
+def test_a_configuration_that_does_not_fit_is_refused(
+    local, tiny_bert, tmp_path, changes, message
+):
+    config = json.loads(tiny_bert["config.json"]) | changes
+    evil = f"open({str(tmp_path / 'ran')!r}, 'w')".encode()
+    files = {"config.json": json.dumps(config).encode(), "evil.py": evil}
+    for name, data in (tiny_bert | files).items():
+        local(f"bert-base-cased/{name}", data)
+    with pytest.raises(SourceError, match=message):
+        sources.load_encoder("bert-base-cased")
+    assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize(
+    "vocabulary, message",
+    [(b"", "vocab.txt:1: the file is empty"), (b"a\n\xe9\n", "vocab.txt:2: is not UTF-8")],
+)
+def test_a_vocabulary_that_is_no_text_is_refused(local, tiny_bert, vocabulary, message):
+    for name, data in (tiny_bert | {"vocab.txt": vocabulary}).items():
+        local(f"bert-base-cased/{name}", data)
+    with pytest.raises(SourceError, match=message):
+        sources.load_tokenizer("bert-base-cased")
+
+
+def test_a_folder_in_the_place_of_the_weights_is_refused(local, tiny_bert, tmp_path):
+    for name, data in tiny_bert.items():
+        local(f"bert-base-cased/{name}", data)
+    (tmp_path / "bert-base-cased/model.safetensors").unlink()
+    (tmp_path / "bert-base-cased/model.safetensors").mkdir()
+    with pytest.raises(SourceError, match="model.safetensors: cannot be read"):
         sources.load_encoder("bert-base-cased")
 
 
@@ -510,6 +569,10 @@ def test_a_cut_book_is_refused_with_the_sums_and_the_line(kant, tmp_path):
     with pytest.raises(SourceError, match="5682.txt: wrong checksum") as refusal:
         sources.load_text("kant")
     assert "stops at" not in str(refusal.value)
+    assert "SHA256SUMS" in str(refusal.value)  # what to do about it
+    kant("kant/5682.txt", whole.replace(b"Reason", b"R\xe9son"))
+    with pytest.raises(SourceError, match=r"5682.txt:\d+: is not UTF-8"):
+        sources.load_text("kant")
 
 
 def test_a_book_without_its_lines_must_be_the_known_one(local, monkeypatch):

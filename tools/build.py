@@ -11,8 +11,11 @@ Every page is executed and rendered by Jupyter Book. Three things are added to i
 - A report: where the site is and how long each chapter took.
 """
 
+import contextlib
+import fcntl
 import hashlib
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -28,6 +31,7 @@ from utils.sources import SourceError, decide
 ROOT = Path(__file__).resolve().parent.parent
 BUILD, SITE = ROOT / "_build", ROOT / "_site"
 LANGUAGES = ("en",)
+DATA_FILES = [f"chapters/*.{kind}" for kind in ("yml", "txt", "csv", "tsv", "json")]
 
 
 def files_hash(*patterns: str) -> str:
@@ -41,17 +45,41 @@ def files_hash(*patterns: str) -> str:
 
 def local_data() -> str:
     """What lies in COURSE_DATA: names, sizes and times, so that new data are noticed."""
-    folder = os.environ.get("COURSE_DATA")
+    folder = os.environ.get("COURSE_DATA", "").strip()
     if not folder:
         return ""
-    files = sorted(p for p in Path(folder).rglob("*") if p.is_file())
+    files = sorted(p for p in Path(folder).expanduser().rglob("*") if p.is_file())
     return repr([(str(p), p.stat().st_size, p.stat().st_mtime_ns) for p in files])
+
+
+def pages_outside(toc: Path, language: str) -> list[str]:
+    """The pages of a language that the table of contents does not name."""
+    named = set(re.findall(r"^[\s-]*(?:root|file):\s*(\S+)", toc.read_text("utf-8"), re.M))
+    pages = sorted((ROOT / "chapters" / language).glob("*.md"))
+    return [str(page.relative_to(ROOT)) for page in pages if page.stem not in named]
+
+
+@contextlib.contextmanager
+def one_at_a_time():
+    """Wait until no other build works in this folder; yields the lock's file number.
+
+    Jupyter Book inherits the lock, so that it counts as at work even when what started
+    it was killed.
+    """
+    BUILD.mkdir(exist_ok=True)
+    with open(BUILD / "lock", "w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print("book: another build is at work here; waiting for its end.", flush=True)
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield lock.fileno()
 
 
 def execution_key(source: str) -> str:
     """Names the cache of executed chapters: see the module's docstring."""
     parts = [
-        files_hash("utils/**/*", "chapters/*.yml", "chapters/*.txt", "requirements.txt"),
+        files_hash("utils/**/*", *DATA_FILES, "requirements.txt"),
         sys.version,
         os.environ.get("COURSE_PROFILE", "cpu"),
         os.environ.get("OMP_NUM_THREADS", "1"),
@@ -81,15 +109,18 @@ def write_assets() -> None:
     profile.mkdir(parents=True, exist_ok=True)
     (profile / "ipython_kernel_config.json").write_text('{"IPKernelApp": {"log_level": 40}}')
 
-    script = BUILD / "assets" / f"vega-{vl_convert.__version__}.js"
-    if not script.exists():
+    script, made = BUILD / "assets/vega.js", BUILD / f"vega-{vl_convert.__version__}"
+    if not (made.exists() and script.exists()):
         script.parent.mkdir(parents=True, exist_ok=True)
         script.write_text(vl_convert.javascript_bundle(), encoding="utf-8")
-        shutil.copyfile(script, script.parent / "vega.js")
+        made.touch()  # after it is whole
 
 
-def render(language: str, folder: Path, environment: dict) -> int:
+def render(language: str, folder: Path, environment: dict, lock: int) -> int:
     """Run Jupyter Book on one language; the exit code is 0 only for a spotless build."""
+    if outside := pages_outside(ROOT / "_toc.yml", language):
+        print(f"ERROR: not in _toc.yml: {', '.join(outside)}", file=sys.stderr)
+        return 1
     out = folder / language
     finished = out / "finished"
     state = files_hash("_config.yml", "_toc.yml", "theme/**/*", "tools/*.py",
@@ -106,26 +137,43 @@ def render(language: str, folder: Path, environment: dict) -> int:
         "--config", book_config(language, folder), "--toc", ROOT / "_toc.yml",
         "--path-output", out, "-W", "-n", "--keep-going",
     ]
-    code = run(command, environment)
+    code = run(command, environment, lock)
+    if code == 0 and (undescribed := images_without_alt(out / "_build/html")):
+        print("ERROR: images without alt text: " + ", ".join(undescribed), file=sys.stderr)
+        code = 1
     if code == 0:
         finished.write_text(state)
     return code
 
 
-def run(command: list, environment: dict) -> int:
+def images_without_alt(html: Path) -> list[str]:
+    """`page: image` for each image of the site without a description of its own."""
+    found = []
+    for page in sorted(html.glob("*.html")):
+        for image in re.findall(r"<img\b[^>]*>", page.read_text("utf-8")):
+            alt = re.search(r'\balt="([^"]*)"', image)
+            # Where a page gives none, Sphinx writes the image's address in its place.
+            if not alt or not alt[1].strip() or f'src="{alt[1]}"' in image:
+                found.append(f"{page.stem}: {image[:120]}")
+    return found
+
+
+def run(command: list, environment: dict, lock: int) -> int:
     """Run a command in a process group of its own, so that Ctrl-C ends its kernels too."""
     process = subprocess.Popen(
-        [str(part) for part in command], cwd=ROOT, env=environment, start_new_session=True
+        [str(part) for part in command], cwd=ROOT, env=environment, start_new_session=True,
+        pass_fds=[lock],
     )
     try:
         return process.wait()
     except KeyboardInterrupt:
         os.killpg(process.pid, signal.SIGINT)  # Jupyter then shuts its kernel down
-        try:
+        with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(timeout=10)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
         raise
+    finally:  # also at a second Ctrl-C, while the first is obeyed
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
 
 
 def publish(language: str, folder: Path) -> Path:
@@ -171,12 +219,23 @@ def stop(*_):
 
 def main() -> int:
     started = time.time()
-    signal.signal(signal.SIGTERM, stop)  # being ended is being interrupted
+    for ending in (signal.SIGTERM, signal.SIGHUP):  # being ended is being interrupted
+        signal.signal(ending, stop)
     try:
         source = decide()
     except SourceError as error:
         print(f"book: {error}", file=sys.stderr)
         return 1
+    try:
+        with one_at_a_time() as lock:
+            return build(source, started, lock)
+    except KeyboardInterrupt:
+        print("\nbook: stopped. The next `make book` goes on where this one was.",
+              file=sys.stderr)
+        return 130
+
+
+def build(source: str, started: float, lock: int) -> int:
     folder = BUILD / execution_key(source)
     folder.mkdir(parents=True, exist_ok=True)
     write_assets()
@@ -187,19 +246,18 @@ def main() -> int:
         "PYTHONHASHSEED": "0",
         "PYTHONPATH": str(ROOT),
     }
-    if source != "local":  # one decision for the whole book
+    if source == "local":  # pages are executed in another folder than this one
+        data = Path(os.environ["COURSE_DATA"].strip()).expanduser()
+        environment["COURSE_DATA"] = str(data.absolute())
+        environment["HF_HUB_OFFLINE"] = "1"  # one decision for the whole book
+    else:
         environment["COURSE_SOURCE"] = source
-    try:
-        for language in LANGUAGES:
-            if render(language, folder, environment):
-                print("\nbook: the build failed: the first error or warning above says why. "
-                      "No site was written.", file=sys.stderr)
-                return 1
-            site = publish(language, folder)
-    except KeyboardInterrupt:
-        print("\nbook: stopped. The next `make book` goes on where this one was.",
-              file=sys.stderr)
-        return 130
+    for language in LANGUAGES:
+        if render(language, folder, environment, lock):
+            print("\nbook: the build failed: the first error or warning above says why. "
+                  "No site was written.", file=sys.stderr)
+            return 1
+        site = publish(language, folder)
     for other in BUILD.glob("?" * 16):
         if other != folder:
             shutil.rmtree(other, ignore_errors=True)

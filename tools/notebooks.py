@@ -16,7 +16,7 @@ from pathlib import Path
 import jupytext
 import nbformat
 
-from tools.plain_markdown import Book, MarkdownError, Page
+from tools.plain_markdown import Book, MarkdownError, Page, read_page
 
 ROOT = Path(__file__).resolve().parent.parent
 CHAPTERS = ROOT / "chapters"
@@ -33,11 +33,15 @@ def notebook_text(source: Path, book: Book) -> str:
     Raises:
         MarkdownError: the page uses MyST that has no plain form.
     """
-    text = source.read_text(encoding="utf-8")
+    text = read_page(source)
     page = Page(f"chapters/{source.parent.name}/{source.name}", book, text)
+    try:
+        read = jupytext.reads(text, fmt="md:myst")
+    except Exception as error:  # a header or tags that are not YAML
+        raise MarkdownError(f"{page.name}: cannot be read: {error}") from error
     cells = []
     in_solution = False
-    for cell in jupytext.reads(text, fmt="md:myst").cells:
+    for cell in read.cells:
         if cell.cell_type == "code":
             new = nbformat.v4.new_code_cell(cell.source, metadata=_metadata(cell, in_solution))
         else:
@@ -57,7 +61,7 @@ def chapters() -> list[Path]:
     return [
         page
         for page in sorted(CHAPTERS.glob("*/*.md"))
-        if "{code-cell}" in page.read_text(encoding="utf-8")
+        if "{code-cell}" in read_page(page)
     ]
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pybtex.database import parse_file
+from pybtex.exceptions import PybtexError
 
 ADMONITIONS = {
     "note": "Note", "tip": "Tip", "hint": "Hint", "warning": "Warning",
@@ -17,7 +18,8 @@ ADMONITIONS = {
     "margin": "Aside",
 }
 _FENCE = re.compile(r"^(?P<fence>`{3,}|:{3,})\{(?P<name>[\w:-]+)\}\s*(?P<argument>.*)$")
-_LABEL = re.compile(r"^\((?P<label>[\w-]+)\)=\s*$")
+_INDENTED = re.compile(r"^\s+(`{3,}|:{3,})\{")
+_LABEL = re.compile(r"^\((?P<label>[\w:.-]+)\)=\s*$")
 _ROLE = re.compile(r"\{(?P<role>[\w:-]+)\}`(?P<text>[^`]+)`")
 _TARGET = re.compile(r"^(?P<text>.*?)\s*<(?P<target>[^<>]+)>$", re.S)
 _EQUATION = re.compile(r"\$\$(?P<tex>(?:[^$]|\$(?!\$))+)\$\$[ \t]*\((?P<label>[\w:-]+)\)")
@@ -26,6 +28,19 @@ _PAGE_LINK = re.compile(r"\]\((?P<page>[\w/]+)\.md(?P<anchor>#[\w-]*)?\)")
 
 class MarkdownError(ValueError):
     """A page holds MyST that has no plain form; the message names the place."""
+
+
+def read_page(path: Path) -> str:
+    """The text of a page.
+
+    Raises:
+        MarkdownError: it is not UTF-8.
+    """
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        line = path.read_bytes().count(b"\n", 0, error.start) + 1
+        raise MarkdownError(f"{path.name}:{line}: is not UTF-8 text.") from None
 
 
 @dataclass
@@ -42,11 +57,15 @@ class Book:
         pages = sorted(folder.glob("*.md"))
         titles = {}
         for page in pages:
-            text = page.read_text(encoding="utf-8")
+            text = read_page(page)
             titles[page.stem] = _first_heading(text) or page.stem
             titles |= _labels(text)
-        notebooks = frozenset(p.stem for p in pages if "{code-cell}" in p.read_text("utf-8"))
-        return cls(titles, parse_file(str(bibliography)).entries, notebooks)
+        notebooks = frozenset(p.stem for p in pages if "{code-cell}" in read_page(p))
+        try:
+            entries = parse_file(str(bibliography)).entries
+        except PybtexError as error:
+            raise MarkdownError(f"{bibliography.name}: {error}") from None
+        return cls(titles, entries, notebooks)
 
 
 class Page:
@@ -77,6 +96,9 @@ class Page:
                 end = self._closing(lines, i, re.match("`+", line).group())
                 out += lines[i : end + 1]
                 i = end + 1
+            elif _INDENTED.match(line):
+                raise MarkdownError(f"{self.name}: {line.strip()!r} is indented: a directive "
+                                    "inside a list has no plain form.")
             else:
                 if not _LABEL.match(line) and not line.startswith("% "):
                     out.append(line)
@@ -110,7 +132,7 @@ class Page:
         if name == "exercise-start":
             return f"#### Exercise: {argument}"
         if name == "solution-start":
-            return f"#### Solution: {self.book.titles.get(argument, argument)}"
+            return f"#### Solution: {self._title(argument)}"
         if name in ("exercise-end", "solution-end"):
             return ""
         if name == "bibliography":

@@ -143,6 +143,8 @@ def bars(
         series: name → one value for each group.
         errors: name → half-length of the error bar of each group.
     """
+    if not series:
+        raise ValueError("There is nothing to draw: `series` is empty.")
     figure, axes = new_figure(size)
     width, places = 0.8 / len(series), np.arange(len(groups))
     hatches = ("", "//", "..", "xx", "--")
@@ -177,13 +179,14 @@ def heatmap(
         matrix: [rows, columns]; arrays and tensors.
         rows, columns: names at the axes; by default the indices.
         values: write each number into its cell.
-        limits: (lowest, highest) value of the colour scale.
+        limits: (lowest, highest) value of the colour scale; by default those of the
+            finite values. A cell with NaN stays empty.
     """
-    matrix = np.asarray(matrix, dtype=float)
+    matrix = _matrix(matrix)
     height, width = matrix.shape
     size = size or (min(6.4, 2.2 + 0.42 * width), min(5.6, 1.3 + 0.36 * height))
     figure, axes = new_figure(size)
-    low, high = limits or (matrix.min(), matrix.max())
+    low, high = limits or _range(matrix)
     if diverging and limits is None:
         high = max(abs(low), abs(high))
         low = -high
@@ -197,8 +200,9 @@ def heatmap(
     if values:
         for (row, column), value in np.ndenumerate(matrix):
             shade = mpl.colors.rgb_to_hsv(image.cmap(image.norm(value))[:3])[2]
+            ink = "#ffffff" if shade < 0.62 else "#000000"
             axes.text(column, row, f"{value:.2f}", ha="center", va="center", fontsize=9,
-                      color="#ffffff" if shade < 0.62 else "#000000")
+                      color=_INK if np.isnan(value) else ink)
     figure.colorbar(image, ax=axes).outline.set_visible(False)
     return picture(figure, alt)
 
@@ -208,15 +212,15 @@ def heatmaps(
     ylabel: str = "", limits=None, per_row=4, size=None,
 ) -> Picture:
     """Draw several matrices side by side on one colour scale: title → [rows, columns]."""
-    matrices = {name: np.asarray(m, dtype=float) for name, m in matrices.items()}
+    if not matrices:
+        raise ValueError("There is nothing to draw: `matrices` is empty.")
+    matrices = {name: _matrix(m) for name, m in matrices.items()}
     across = min(per_row, len(matrices))
     down = -(-len(matrices) // across)
     size = size or (6.6, 0.6 + 1.75 * down)
     figure, grid = new_figure(size, nrows=down, ncols=across, squeeze=False)
     grid = grid.ravel()
-    low, high = limits or (
-        min(m.min() for m in matrices.values()), max(m.max() for m in matrices.values())
-    )
+    low, high = limits or _range(np.concatenate([m.ravel() for m in matrices.values()]))
     for i, (axes, (name, matrix)) in enumerate(zip(grid, matrices.items())):
         image = axes.imshow(matrix, aspect="auto", cmap=SEQUENTIAL, vmin=low, vmax=high)
         axes.set_title(name, fontsize=9.5)
@@ -297,6 +301,21 @@ def _required(alt: str) -> str:
     if not alt or not alt.strip():
         raise ValueError("A figure needs alt=: one or two sentences on what it shows.")
     return alt
+
+
+def _matrix(values) -> np.ndarray:
+    """Arrays, lists and tensors (of any device, with or without gradient) as [rows, columns]."""
+    values = values.detach().cpu() if hasattr(values, "detach") else values
+    matrix = np.asarray(values, dtype=float)
+    if matrix.ndim != 2 or matrix.size == 0:
+        raise ValueError(f"A heatmap needs [rows, columns]; it got the shape {matrix.shape}.")
+    return matrix
+
+
+def _range(values) -> tuple[float, float]:
+    """The lowest and the highest finite value: masked scores hold -inf."""
+    finite = values[np.isfinite(values)]
+    return (finite.min(), finite.max()) if finite.size else (0.0, 1.0)
 
 
 def _name_ticks(axes, rows, columns) -> None:

@@ -62,15 +62,14 @@ def setup(
     Args:
         seed: for Python, NumPy and torch.
         profile: `smoke`, `cpu` or `gpu`; by default `COURSE_PROFILE`, else `cpu`.
-
         threads: for torch and NumPy; by default `OMP_NUM_THREADS`, else 1. Matrices as
             small as most of the course's gain little from a second thread, and lose
             much when another process wants the same core. Sums are split over threads,
             so their number is fixed: it must not change between two runs.
 
     Raises:
-        SettingsError: unknown profile, `gpu` on a machine without CUDA, or an
-            `OMP_NUM_THREADS` that is no positive number.
+        SettingsError: unknown profile, `gpu` on a machine without CUDA, or a number of
+            threads that is no positive whole number.
     """
     profile = profile or os.environ.get("COURSE_PROFILE") or "cpu"
     if profile not in PROFILES:
@@ -82,7 +81,7 @@ def setup(
             "COURSE_PROFILE=gpu, but torch sees no CUDA device: use COURSE_PROFILE=cpu, "
             "or on Colab choose Runtime > Change runtime type > GPU."
         )
-    threads = threads or _threads()
+    threads = _threads(threads)
     torch.set_num_threads(threads)
     threadpool_limits(threads)  # NumPy's and SciPy's matrix products
     torch.use_deterministic_algorithms(True, warn_only=True)
@@ -97,11 +96,12 @@ def progress(iterable: Iterable, description: str, total: int | None = None) -> 
     return tqdm(iterable, desc=description, total=total, leave=False)
 
 
-def _threads() -> int:
-    asked = os.environ.get("OMP_NUM_THREADS") or "1"
-    if not asked.isdigit() or int(asked) < 1:
-        raise SettingsError(f"OMP_NUM_THREADS={asked!r} is no positive whole number.")
-    return int(asked)
+def _threads(asked: int | None) -> int:
+    name = "OMP_NUM_THREADS" if asked is None else "threads"
+    text = str(asked if asked is not None else os.environ.get("OMP_NUM_THREADS") or 1)
+    if not text.isdecimal() or int(text) < 1:
+        raise SettingsError(f"{name}={text!r} is no positive whole number.")
+    return int(text)
 
 
 def _quiet_libraries() -> None:

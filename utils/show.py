@@ -2,6 +2,7 @@
 
 import inspect
 import os
+import re
 import textwrap
 
 from IPython.display import Markdown, display
@@ -26,9 +27,20 @@ def show(*objects) -> None:
                 f"show() displays functions, classes and methods written in Python; "
                 f"{obj!r} has no source."
             ) from None
-        module = inspect.getmodule(obj).__name__.replace(".", "/") + ".py"
-        blocks.append(f"```python\n# {module}\n{textwrap.dedent(source).rstrip()}\n```")
+        source = textwrap.dedent(source).rstrip()
+        runs = re.findall("`{3,}", source)  # the fence must be longer than any inside
+        fence = max(["``", *runs], key=len) + "`"
+        blocks.append(f"{fence}python\n{_place(obj)}{source}\n{fence}")
     display(Markdown("\n\n".join(blocks)))
+
+
+def _place(obj) -> str:
+    """A comment with the file that holds the source; none for what a notebook defines."""
+    module = inspect.getmodule(inspect.unwrap(obj) if callable(obj) else obj)
+    if module is None or module.__name__ == "__main__":
+        return ""
+    package = "/__init__" if hasattr(module, "__path__") else ""
+    return f"# {module.__name__.replace('.', '/')}{package}.py\n"
 
 
 def quote(name: str, value) -> None:

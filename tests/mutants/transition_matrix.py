@@ -121,7 +121,7 @@ def wrong_rounded(sequence, states):
 
 
 def wrong_states_reversed_in_place(sequence, states):
-    """changes the list of states"""
+    """changes its argument in place"""
     matrix = right_counter(sequence, states)
     states.reverse()
     return matrix

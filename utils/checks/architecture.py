@@ -23,10 +23,7 @@ def skipgram_pairs(answer):
     song = ["la", "di", "la", "la"]
     abc = ["a", "b", "c"]
     for tokens, window in ((fox, 2), (fox, 4), (fox, 1), (song, 2), (abc, 3), (["a"], 2)):
-        own = list(tokens)
-        pairs = sorted(map(tuple, call(answer, own, window)))
-        if own != tokens:
-            raise Wrong("your function changes its argument in place; work on a copy.")
+        pairs = sorted(map(tuple, call(answer, list(tokens), window)))
 
         def near(places, tokens=tokens):
             return sorted(

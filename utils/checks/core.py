@@ -5,6 +5,7 @@ right one. Beside the right result it knows what the likely mistakes would give:
 result equals one of those, the verdict names that mistake.
 """
 
+import copy
 import functools
 import inspect
 from collections.abc import Callable
@@ -86,7 +87,8 @@ def call(answer: Callable, *arguments, **keywords):
             raise NotWritten
         raise Wrong(f"your function returns nothing {_on(arguments)}: is the return missing?")
     for old, new in zip(before, arguments):
-        if isinstance(old, (np.ndarray, torch.Tensor)) and not _same(old, new, 0.0):
+        arrays = isinstance(old, (np.ndarray, torch.Tensor))
+        if not _same(old, new, 0.0) if arrays else old != new:
             raise Wrong("your function changes its argument in place; work on a copy.")
     return result
 
@@ -173,9 +175,10 @@ def _on(arguments) -> str:
 
 
 def _copy(value):
+    """A copy to compare with; what is no array and no collection stays itself."""
     if isinstance(value, torch.Tensor):
         return value.clone()
-    return value.copy() if isinstance(value, np.ndarray) else value
+    return copy.deepcopy(value) if isinstance(value, (np.ndarray, list, dict)) else value
 
 
 def _is_stub(answer: Callable) -> bool:

