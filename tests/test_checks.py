@@ -62,6 +62,14 @@ def test_an_unwritten_answer_is_no_error(name):
 
 
 @pytest.mark.parametrize("name", sorted(checks.EXERCISES))
+def test_a_stub_that_says_it_is_one_is_unwritten_too(name):
+    def stub(*arguments, **keywords):
+        raise NotImplementedError
+
+    assert checks.EXERCISES[name](stub).message == f"✎ {name}: not written yet."
+
+
+@pytest.mark.parametrize("name", sorted(checks.EXERCISES))
 def test_an_error_in_the_answer_is_told_not_raised(name):
     def broken(*arguments, **keywords):
         raise KeyError("lost")
