@@ -1,0 +1,165 @@
+"""A small grammar of English that writes sentences together with their analysis.
+
+What it is: rules and some five hundred nouns and verbs. Every sentence comes with its
+gold annotation (parts of speech, dependency tree, coreference), and minimal pairs come
+with the point in which one is unacceptable, named as in BLiMP. No noun and no verb of
+the validation or the test split occurs in the training split.
+
+What it is not: English as people write it. The sentences are simple, made by rules, and
+judged by their makers' rules, not by readers. A score on them says what a model does
+with these constructions; it cannot be compared with a score on CoLA or on BLiMP.
+
+Source: for the phenomena, Warstadt et al. 2020, "BLiMP: The Benchmark of Linguistic
+Minimal Pairs for English"; for the analysis, de Marneffe et al. 2021, "Universal
+Dependencies".
+Taught in: chapter 3, section "Sentences that a grammar wrote".
+"""
+
+import difflib
+import random
+
+from utils.english.grammar import Sentence
+from utils.english.lexicon import lexicon
+from utils.english.phenomena import PHENOMENA, MinimalPair, Phenomenon, minimal_pair
+from utils.english.productions import random_sentence
+from utils.english.speaker import Speaker
+
+__all__ = [
+    "PHENOMENA", "MinimalPair", "Phenomenon", "Sentence", "acceptability",
+    "minimal_pairs", "sentences", "vocabulary",
+]  # fmt: skip
+
+# So many failures in a row to find something new mean that there is hardly any left.
+PATIENCE = 2_000
+
+
+def sentences(number, seed, split="train"):
+    """`number` different acceptable sentences of the whole grammar, analysed.
+
+    The same seed gives the same sentences on every machine.
+    Raises ValueError for an unknown split, a negative number, or more sentences than
+    the grammar makes of the split's words.
+    Taught in: chapter 3, section "Sentences that a grammar wrote".
+    """
+    speaker = _speaker(number, seed, split)
+    found = _distinct(
+        number, lambda: random_sentence(speaker), lambda s: (s.tokens,),
+        f"sentences in the split {split!r}",
+    )  # fmt: skip
+    return found
+
+
+def minimal_pairs(number, seed, split="train", phenomena=None):
+    """`number` different minimal pairs, as many of each phenomenon, shuffled.
+
+    phenomena: names, all of `PHENOMENA` unless told; the first ones get one more pair
+    where the number cannot be shared out evenly. No sentence is in two pairs.
+    Raises ValueError for an unknown phenomenon or split, a negative number, or more
+    pairs than the phenomenon has in the split.
+    Source: Warstadt et al. 2020.
+    Taught in: chapter 3, section "Sentences that a grammar wrote".
+    """
+    speaker = _speaker(number, seed, split)
+    names = _known(PHENOMENA if phenomena is None else phenomena)
+    rng, taken, pairs = random.Random(seed), set(), []
+    for i, name in enumerate(names):
+        share = number // len(names) + (i < number % len(names))
+        pairs += _distinct(
+            share, lambda name=name: minimal_pair(name, speaker),
+            lambda pair: (pair.good.text, pair.bad.text),
+            f"pairs of {name} in the split {split!r}", taken,
+        )  # fmt: skip
+    rng.shuffle(pairs)
+    return pairs
+
+
+def acceptability(seed=2026, train=3_000, validation=600, test=1_200):
+    """A data set of single sentences, acceptable or not: what CoLA is to chapter 3.
+
+    train, validation, test: how many sentences each split has (even numbers: both
+    members of a pair are in the same split). Returns a dict of the splits, each a dict
+    of columns: `sentence`, `label` (1 acceptable, 0 not), `phenomenon`, and `pair`, the
+    number that the two members of a minimal pair share.
+    Raises ValueError for an odd or negative size, or one that the grammar cannot fill.
+    Source: the schema is that of Warstadt, Singh and Bowman 2019, "Neural Network
+    Acceptability Judgments".
+    Taught in: chapter 3, section "Sentences that a grammar wrote".
+    """
+    sizes = {"train": train, "validation": validation, "test": test}
+    for split, size in sizes.items():
+        if size < 0 or size % 2:
+            raise ValueError(
+                f"{split} is {size}: it must be even, since a pair has two sentences, "
+                "and not negative."
+            )
+    return {
+        split: _columns(minimal_pairs(size // 2, seed, split), seed)
+        for split, size in sizes.items()
+    }
+
+
+def _columns(pairs, seed):
+    rows = [
+        (sentence.text, label, pair.phenomenon, i)
+        for i, pair in enumerate(pairs)
+        for label, sentence in ((1, pair.good), (0, pair.bad))
+    ]
+    random.Random(seed).shuffle(rows)
+    names = ("sentence", "label", "phenomenon", "pair")
+    return {name: [row[i] for row in rows] for i, name in enumerate(names)}
+
+
+def vocabulary(split):
+    """The nouns and the full verbs of a split, every inflected form: (nouns, verbs).
+
+    Two sorted lists of lower-case words; no word of one split is in another one's.
+    Raises ValueError for an unknown split.
+    Taught in: chapter 3, section "Sentences that a grammar wrote".
+    """
+    return lexicon(split).forms()
+
+
+# ------------------------------------------------------------------------- inside
+def _speaker(number, seed, split):
+    words = lexicon(split)
+    if number < 0:
+        raise ValueError(f"number is {number}: it cannot be negative.")
+    # With the split in the seed, two splits are not the same sentences in other words.
+    return Speaker(words, random.Random(f"{seed} {split}"))
+
+
+def _known(phenomena):
+    names = list(phenomena)
+    for name in names:
+        if name not in PHENOMENA:
+            close = difflib.get_close_matches(name, PHENOMENA, 1, cutoff=0)
+            raise ValueError(
+                f"{name!r} is no phenomenon of the grammar. The closest is "
+                f"{close[0]!r}; there are {', '.join(PHENOMENA)}."
+            )
+    if not names or len(set(names)) < len(names):
+        raise ValueError(
+            f"phenomena must be different and at least one; it is {names}."
+        )
+    return names
+
+
+def _distinct(number, make, keys, what, taken=None):
+    """`number` results of make(), none of whose keys is taken by another one."""
+    taken = set() if taken is None else taken
+    found, failures = [], 0
+    while len(found) < number:
+        made = make()
+        new = keys(made)
+        if any(key in taken for key in new):
+            failures += 1
+            if failures == PATIENCE:
+                raise ValueError(
+                    f"{number:,} different {what} were asked for, and the grammar "
+                    f"found {len(found):,}: ask for fewer."
+                )
+            continue
+        failures = 0
+        taken.update(new)
+        found.append(made)
+    return found
