@@ -155,6 +155,7 @@ def test_the_folder_may_be_named_from_home(settings, tmp_path):
     "load, wrong, right",
     [
         (sources.load_encoder, "bert-base-uncase", "bert-base-uncased"),
+        (sources.load_masked_lm, "bert-large", "bert-large-uncased"),
         (sources.load_tokenizer, "roberta", "roberta-base"),
         (sources.load_text, "wikipedias", "wikipedia"),
         (sources.load_dataset, "wordsim", "wordsim353"),
@@ -179,23 +180,34 @@ def test_importing_the_door_is_cheap(tmp_path):
 # -- the hub ------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module")
-def tiny_bert(tmp_path_factory):
-    """The files of a BERT small enough to serve."""
+def tiny_files(kind, folder):
+    """The files of a BERT small enough to serve, of a class of `transformers`."""
     import torch
-    from transformers import BertConfig, BertModel
+    import transformers
 
-    folder = tmp_path_factory.mktemp("tiny_bert")
     torch.manual_seed(0)
-    config = BertConfig(vocab_size=8, hidden_size=8, num_hidden_layers=1,
-                        num_attention_heads=2, intermediate_size=16,
-                        max_position_embeddings=16)  # fmt: skip
-    BertModel(config).save_pretrained(folder)
+    config = transformers.BertConfig(
+        vocab_size=8, hidden_size=8, num_hidden_layers=1, num_attention_heads=2,
+        intermediate_size=16, max_position_embeddings=16,
+    )  # fmt: skip
+    getattr(transformers, kind)(config).save_pretrained(folder)
     words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "the", "cat", "sat"]
     (folder / "vocab.txt").write_text("\n".join(words) + "\n")
     kind = '{"tokenizer_class": "BertTokenizer"}'
     (folder / "tokenizer_config.json").write_text(kind)
     return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+@pytest.fixture(scope="module")
+def tiny_bert(tmp_path_factory):
+    """An encoder without a head for a task."""
+    return tiny_files("BertModel", tmp_path_factory.mktemp("tiny_bert"))
+
+
+@pytest.fixture(scope="module")
+def tiny_pretrained(tmp_path_factory):
+    """An encoder with both heads of its pre-training, as BERT was published."""
+    return tiny_files("BertForPreTraining", tmp_path_factory.mktemp("tiny_pretrained"))
 
 
 def parquet(tmp_path, table, features=None):
@@ -351,7 +363,94 @@ def test_hub_asked_and_no_hub_is_an_error_that_says_what_to_set(tmp_path):
         assert "Set COURSE_SOURCE=embedded" in error and "COURSE_DATA" in error
 
 
+def test_a_masked_lm_of_the_hub_is_ours_with_its_numbers(
+    tiny_bert, tiny_pretrained, tmp_path
+):
+    gpt2 = tiny_bert | {"config.json": b'{"model_type": "gpt2"}'}
+    repositories = {
+        "models/google-bert/bert-base-uncased": tiny_pretrained,
+        "models/google-bert/bert-base-cased": tiny_bert,
+        "models/openai-community/gpt2": gpt2,
+    }
+    code = """
+        import dataclasses, json, torch
+        from utils import bert, sources
+
+        model = sources.load_masked_lm("bert-base-uncased")
+        encoder = sources.load_encoder("bert-base-uncased")
+        input_ids = torch.tensor([[2, 5, 4, 7, 3], [2, 4, 3, 0, 0]])
+        labels = torch.tensor([[-100, -100, 6, -100, -100], [-100, 5, -100, -100, -100]])
+        mask = input_ids != 0
+        ours = bert.from_transformers(model)
+        theirs = model(input_ids, attention_mask=mask, labels=labels)
+        found = ours(input_ids, mask, labels=labels)
+        masked = input_ids == 4
+        def refused(name):
+            try:
+                sources.load_masked_lm(name)
+            except sources.SourceError as error:
+                return str(error)
+        print(json.dumps({
+            "provenance": dataclasses.asdict(model.provenance),
+            "kind": type(model).__name__, "training": model.training,
+            "path": model.config._name_or_path, "dtype": str(model.dtype),
+            "encoder": type(encoder).__name__,
+            "same": bool(torch.equal(encoder.embeddings.word_embeddings.weight,
+                                     model.bert.embeddings.word_embeddings.weight)),
+            "loss": abs((theirs.loss - found.loss).item()),
+            "logits": (theirs.logits[masked] - found.logits).abs().max().item(),
+            "spread": theirs.logits[masked].std().item(),
+            "encoder alone": refused("bert-base-cased"), "gpt2": refused("gpt2"),
+        }))
+    """
+    with FakeHub(repositories) as server:
+        got = run(code, tmp_path, COURSE_SOURCE="hub", HF_ENDPOINT=server.url)
+    weights = tiny_pretrained["model.safetensors"]
+    assert got["provenance"]["sha256"] == hashlib.sha256(weights).hexdigest()
+    assert got["provenance"]["location"] == got["path"] == "google-bert/bert-base-uncased"
+    assert got["kind"] == "BertForMaskedLM" and got["encoder"] == "BertModel"
+    assert not got["training"] and got["dtype"] == "torch.float32" and got["same"]
+    assert got["loss"] <= 1e-6 and got["logits"] <= 1e-6 < got["spread"]
+    assert "google-bert/bert-base-cased: bert-base-cased has no masked-LM head" in got[
+        "encoder alone"
+    ]
+    assert "gpt2 has no masked-LM head" in got["gpt2"]
+
+
 # -- models of a folder and of the package ------------------------------------------
+
+
+def test_a_masked_lm_of_the_data_folder(local, tiny_pretrained, tmp_path):
+    from safetensors.torch import load, save
+
+    for name, data in tiny_pretrained.items():
+        local(f"bert-base-cased/{name}", data)
+    model = sources.load_masked_lm("bert-base-cased")
+    assert model.provenance.origin == "local" and not model.provenance.substituted
+    tensors = load(tiny_pretrained["model.safetensors"])
+    query = "bert.encoder.layer.0.attention.self.query.weight"
+    spare = tensors | {query.replace("layer.0", "layer.1"): tensors[query].clone()}
+    local("bert-base-cased/model.safetensors", save(spare))
+    with pytest.raises(SourceError, match="no place for 1 tensors, .*layer.1"):
+        sources.load_masked_lm("bert-base-cased")
+    del tensors[query]
+    local("bert-base-cased/model.safetensors", save(tensors))
+    with pytest.raises(SourceError, match="lack 1 tensors.*query.weight"):
+        sources.load_masked_lm("bert-base-cased")
+    (tmp_path / "bert-base-cased/model.safetensors").unlink()
+    local("bert-base-cased/pytorch_model.bin", b"pickle")
+    with pytest.raises(SourceError, match="pickle can run code"):
+        sources.load_masked_lm("bert-base-cased")
+
+
+@pytest.mark.parametrize("name", ["all-MiniLM-L6-v2", "bert-base-uncased"])
+def test_nothing_embedded_fills_in_a_mask(settings, name):
+    settings(COURSE_SOURCE="embedded")
+    with pytest.raises(SourceError) as error:
+        sources.load_masked_lm(name)
+    for words in ("all-MiniLM-L6-v2 has no masked-LM head", "COURSE_SOURCE=hub",
+                  "COURSE_DATA", "bert-base-uncased"):  # fmt: skip
+        assert words in str(error.value)
 
 
 def test_the_embedded_encoder_is_the_real_one(settings):
@@ -619,11 +718,25 @@ def test_word_lists_of_the_package(settings, tmp_path):
 def test_no_data_set_stands_in_for_another(settings, tmp_path):
     for source in ("embedded", "auto"):
         settings(COURSE_SOURCE=source)
-        with pytest.raises(SourceError, match="'cola' has no embedded version.*DATA"):
-            sources.load_dataset("cola")
+        with pytest.raises(SourceError, match="'ud_english_ewt' has no embedded vers.*DATA"):
+            sources.load_dataset("ud_english_ewt")
     settings(COURSE_SOURCE="local", COURSE_DATA=tmp_path)
     with pytest.raises(SourceError, match="'cola' needs .*cola/train.tsv"):
         sources.load_dataset("cola")
+
+
+def test_the_grammars_sentences_stand_in_for_cola_and_the_table_says_so(settings):
+    settings(COURSE_SOURCE="embedded")
+    data = sources.load_dataset("cola")
+    assert list(data) == ["train", "validation", "test"]
+    assert data["test"].column_names == ["sentence", "label", "phenomenon", "pair"]
+    assert data["train"].features["label"].names == ["unacceptable", "acceptable"]
+    assert sorted(set(data["test"]["label"])) == [0, 1]
+    provenance = data.provenance
+    assert (provenance.asked, provenance.given) == ("cola", "english")
+    assert "stand in" in provenance.sentence and "compared" in provenance.sentence
+    assert provenance.sha256 == sources.load_dataset("cola").provenance.sha256
+    assert f"{len(data['train']):,}" in provenance.size
 
 
 COLA = "sentence\tlabel\nThe cat sat.\t1\nCat the sat.\t0\n"

@@ -40,6 +40,12 @@ def dtype(request):
     return request.param
 
 
+@pytest.fixture(params=["by hand", "fused"])
+def norms(request, monkeypatch):
+    """Both ways to compute a LayerNorm: the formula as written, and PyTorch's kernel."""
+    monkeypatch.setattr(transformer.LayerNorm, "fused", request.param == "fused")
+
+
 def small_model(seed=0, config=SMALL):
     torch.manual_seed(seed)
     return Transformer(config).eval()
@@ -115,7 +121,9 @@ def outputs(kind, theirs, ours, x, memory, masked):
 @pytest.mark.parametrize("activation", ["relu", "gelu"])
 @pytest.mark.parametrize("norm_first", [False, True])
 @pytest.mark.parametrize("kind", OURS)
-def test_layers_and_stacks_equal_torch(kind, norm_first, activation, masked, dtype):
+def test_layers_and_stacks_equal_torch(
+    kind, norm_first, activation, masked, dtype, norms
+):
     """Output, gradients of the inputs, and gradients of every parameter."""
     config = replace(
         SMALL, norm_first=norm_first, activation=activation, final_norm=norm_first
@@ -198,7 +206,7 @@ def base_stacks(kind, norm_first, dtype):
 
 @pytest.mark.parametrize("norm_first", [False, True])
 @pytest.mark.parametrize("kind", ["encoder stack", "decoder stack"])
-def test_the_base_model_equals_torch(kind, norm_first, dtype):
+def test_the_base_model_equals_torch(kind, norm_first, dtype, norms):
     """Outputs are of size 4 there, so the difference is taken relative to the largest.
 
     After 6 layers of 512 PyTorch's own float32 is about 1e-6 from its float64.
@@ -212,7 +220,7 @@ def test_the_base_model_equals_torch(kind, norm_first, dtype):
 
 @pytest.mark.parametrize("norm_first", [False, True])
 @pytest.mark.parametrize("kind", ["encoder stack", "decoder stack"])
-def test_the_base_model_is_as_exact_as_torch(kind, norm_first):
+def test_the_base_model_is_as_exact_as_torch(kind, norm_first, norms):
     """Errors of float32 against float64, over three draws: ours is not the larger."""
     errors = []
     for seed in range(3):
@@ -230,18 +238,12 @@ def test_the_base_model_is_as_exact_as_torch(kind, norm_first):
 
 @pytest.mark.parametrize("norm_first", [False, True])
 @pytest.mark.parametrize("kind", ["encoder stack", "decoder stack"])
-def test_the_order_of_sums_in_layer_norm_is_the_one_difference(
-    kind, norm_first, monkeypatch
-):
+def test_the_order_of_sums_in_layer_norm_is_the_one_difference(kind, norm_first):
     """With PyTorch's LayerNorm kernel inside, ours is PyTorch's stack in float32.
 
     On one thread: with more, matrix products of two widths are summed in two orders.
     """
-    monkeypatch.setattr(
-        transformer.LayerNorm,
-        "forward",
-        lambda self, x: F.layer_norm(x, x.shape[-1:], self.weight, self.bias, self.eps),
-    )
+    assert transformer.LayerNorm.fused
     torch.manual_seed(0)
     stacks = base_stacks(kind, norm_first, torch.float32)
     threads = torch.get_num_threads()
@@ -255,20 +257,36 @@ def test_the_order_of_sums_in_layer_norm_is_the_one_difference(
 
 
 @pytest.mark.parametrize("size", [4, 512])
-def test_layer_norm_equals_torch(size, dtype):
+def test_layer_norm_equals_torch(size, dtype, norms):
     theirs, ours = nn.LayerNorm(size).to(dtype), transformer.LayerNorm(size).to(dtype)
     nn.init.normal_(theirs.weight), nn.init.normal_(theirs.bias)
     copy_torch_weights(theirs, ours)
     x = torch.randn(3, 5, size, dtype=dtype, requires_grad=True)
     a, b = theirs(x), ours(x)
     torch.testing.assert_close(a, b, rtol=TOLERANCE[dtype], atol=TOLERANCE[dtype])
-    grads = [torch.autograd.grad(y.square().mean(), x)[0] for y in (a, b)]
-    assert largest_difference(*grads) <= TOLERANCE[dtype]
+    leaves = [(x, norm.weight, norm.bias) for norm in (theirs, ours)]
+    grads = [torch.autograd.grad(y.square().mean(), x) for y, x in zip((a, b), leaves)]
+    for pair in zip(*grads):
+        assert largest_difference(*pair) <= TOLERANCE[dtype]
 
 
-def test_layer_norm_of_a_constant_is_its_bias():
+def test_layer_norm_of_a_constant_is_its_bias(norms):
     norm = transformer.LayerNorm(4)
     assert torch.equal(norm(torch.full((2, 4), 7.0)), torch.zeros(2, 4))
+
+
+@pytest.mark.parametrize("fused", [False, True])
+def test_the_switch_of_layer_norm_chooses_the_path(fused, monkeypatch):
+    called = []
+
+    def kernel(hidden_states, *args):
+        called.append(args)
+        return hidden_states
+
+    monkeypatch.setattr(transformer.F, "layer_norm", kernel)
+    monkeypatch.setattr(transformer.LayerNorm, "fused", fused)
+    transformer.Encoder(SMALL)(torch.randn(1, 2, 32))
+    assert len(called) == (4 if fused else 0)
 
 
 def test_the_feed_forward_layer_is_a_convolution_of_width_one():

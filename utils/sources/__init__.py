@@ -17,6 +17,7 @@ another, `provenance_table` says so in words.
 
 import difflib
 import functools
+import hashlib
 import importlib.metadata
 import importlib.util
 import os
@@ -31,7 +32,8 @@ from utils.sources.provenance import Provenance, provenance_table
 
 __all__ = [
     "Document", "Provenance", "SourceError", "Text", "decide", "load_dataset",
-    "load_encoder", "load_text", "load_tokenizer", "provenance_table",
+    "load_encoder", "load_masked_lm", "load_text", "load_tokenizer",
+    "provenance_table",
 ]  # fmt: skip
 
 MODES = ("auto", "hub", "local", "embedded")
@@ -180,9 +182,26 @@ def load_encoder(name: str):
 
     Taught in: chapter 1, section "One encoder, several tasks".
     """
+    return _load_model(name, "AutoModel")
+
+
+def load_masked_lm(name: str):
+    """Load the model `name` with its masked-LM head, by the rules of `load_encoder`.
+
+    Returns a `transformers` model whose `logits` fill in `[MASK]`. Raises what
+    `load_encoder` raises, and `SourceError` for a model without such a head:
+    all-MiniLM-L6-v2, all that pip installs, has none.
+
+    Taught in: chapter 3, section "The heads".
+    """
+    return _load_model(name, "AutoModelForMaskedLM")
+
+
+def _load_model(name: str, loader: str):
+    """`transformers.<loader>` of the model `name`, in evaluation mode, float32."""
     place = _find_model(_known(name, MODELS, "model"), TOKENIZER_FILES + WEIGHT_FILES)
     sums = _weights(place)
-    model = _from_pretrained("AutoModel", place, sums)
+    model = _from_pretrained(loader, place, sums)
     parameters = sum(parameter.numel() for parameter in model.parameters())
     model.config._name_or_path = place.location  # no path of this machine in a page
     model.provenance = Provenance(
@@ -206,6 +225,8 @@ def _from_pretrained(loader: str, place: _Place, sums: dict | None = None):
         with hub.quiet():
             if sums is None:
                 return load()
+            if loader == "AutoModelForMaskedLM":
+                _check_masked_lm(place)
             load = functools.partial(load, use_safetensors=True, dtype=torch.float32)
             model, report = load(output_loading_info=True)
             _check_spare(model, place, report["unexpected_keys"])
@@ -218,6 +239,10 @@ def _from_pretrained(loader: str, place: _Place, sums: dict | None = None):
         raise
     except Exception as error:  # a damaged configuration or vocabulary raises many kinds
         raise SourceError(f"{place.location} cannot be loaded: {error}") from error
+    encoder = f"{model.base_model_prefix}."
+    if lacking and model.base_model is not model:
+        if not any(key.startswith(encoder) for key in lacking):
+            raise _no_masked_lm(place)  # what is lacking is the head alone
     if lacking:
         raise SourceError(
             f"{place.location}: the weights lack {len(lacking)} tensors of the model, "
@@ -226,12 +251,34 @@ def _from_pretrained(loader: str, place: _Place, sums: dict | None = None):
     return model
 
 
+def _check_masked_lm(place: _Place) -> None:
+    """Refuse a kind of model that fills in no mask, such as GPT-2."""
+    import transformers
+
+    config = transformers.AutoConfig.from_pretrained(
+        place.folder, local_files_only=True, trust_remote_code=False
+    )
+    if type(config) not in transformers.MODEL_FOR_MASKED_LM_MAPPING:
+        raise _no_masked_lm(place)
+
+
+def _no_masked_lm(place: _Place) -> SourceError:
+    what = f"{place.location}: {place.given} has no masked-LM head"
+    if place.origin == "package":
+        what += (
+            "; choose a model that has one, such as bert-base-uncased, and set "
+            "COURSE_SOURCE=hub, or COURSE_SOURCE=local with COURSE_DATA set to a "
+            "folder that holds it"
+        )
+    return SourceError(what)
+
+
 def _check_spare(model, place: _Place, keys) -> None:
     """Refuse weights of more layers than the configuration has: they would be dropped.
 
     A task head that the course does not load is no part of the model and may be there.
     """
-    parts = {part for part, _ in model.named_children()}
+    parts = {part for part, _ in model.base_model.named_children()}
     spare = [
         key for key in sorted(keys)
         if key.endswith(".weight")
@@ -380,7 +427,8 @@ def load_dataset(name: str):
     - `analogies` (split test): `section`, and `a`, `b`, `c`, `d` for "a is to b as c is
       to d";
     - `cola` (train, validation, test): `sentence`, `label` (1 acceptable, 0 not; -1 for
-      every sentence of GLUE's test split, whose labels are not published);
+      every sentence of GLUE's test split, whose labels are not published); embedded,
+      the sentences of `utils/english` stand in, with `phenomenon` and `pair` besides;
     - `ud_english_ewt` (train, validation, test): `sent_id`, `text`, `tokens`, `lemmas`,
       `upos`, `xpos`, `feats`, `head` (from 1; 0 is the root), `deprel`.
 
@@ -398,6 +446,8 @@ def load_dataset(name: str):
     folder = _data_folder() / name if mode == "local" else None
     if folder and (folder.is_dir() or _setting() == "local"):
         return _local_dataset(name, folder)
+    if name == "cola":
+        return _from_the_grammar(name)
     raise SourceError(
         f"the data set {name!r} has no embedded version: set COURSE_SOURCE=hub, or "
         f"COURSE_SOURCE=local with COURSE_DATA set to a folder that has {name}/"
@@ -413,6 +463,32 @@ def _word_list(name: str):
     return _dataset_with_provenance(
         splits, name, "package", "gensim", version, {entry.file: path}, entry.licence
     )
+
+
+def _from_the_grammar(name: str):
+    """The course's own sentences in the place of CoLA's, with two columns more."""
+    from utils import english
+
+    tables = english.acceptability()
+    splits = _to_splits(name, tables)
+    text = "".join(
+        f"{label}\t{sentence}\n"
+        for table in tables.values()
+        for label, sentence in zip(table["label"], table["sentence"])
+    )
+    splits.provenance = Provenance(
+        "data set", name, "english", "course", "utils/english", "",
+        hashlib.sha256(text.encode()).hexdigest(), "as the course", _size(splits),
+        "sentences that the course's grammar wrote stand in for those of linguists, "
+        "so no score here can be compared with one on CoLA",
+    )  # fmt: skip
+    return splits
+
+
+def _size(splits) -> str:
+    rows = sum(len(split) for split in splits.values())
+    parts = ", ".join(f"{split} {len(table):,}" for split, table in splits.items())
+    return f"{rows:,} rows" + (f" ({parts})" if len(splits) > 1 else "")
 
 
 def _local_dataset(name: str, folder: Path):
@@ -507,7 +583,10 @@ def _to_splits(name: str, tables: dict[str, dict]):
     features = None
     if name == "cola":
         label = ClassLabel(names=formats.ACCEPTABILITY)
-        features = Features({"sentence": Value("string"), "label": label})
+        columns = {"sentence": Value("string"), "label": label}
+        if "phenomenon" in tables["train"]:  # the course's own sentences say why
+            columns |= {"phenomenon": Value("string"), "pair": Value("int64")}
+        features = Features(columns)
     return DatasetDict({
         split: Dataset.from_dict(table, features=features)
         for split, table in tables.items()
@@ -515,12 +594,9 @@ def _to_splits(name: str, tables: dict[str, dict]):
 
 
 def _dataset_with_provenance(splits, name, origin, location, revision, paths, licence):
-    rows = sum(len(split) for split in splits.values())
-    parts = ", ".join(f"{split} {len(table):,}" for split, table in splits.items())
-    size = f"{rows:,} rows" + (f" ({parts})" if len(splits) > 1 else "")
     sums = {file: formats.file_sha256(path) for file, path in paths.items()}
     splits.provenance = Provenance(
         "data set", name, name, origin, location, revision,
-        formats.combined_sha256(sums), licence, size,
+        formats.combined_sha256(sums), licence, _size(splits),
     )  # fmt: skip
     return splits
