@@ -12,6 +12,18 @@ from utils.checks.architecture import (
     skipgram_pairs,
     split_heads,
 )
+from utils.checks.bert import (
+    bert_parameters,
+    learning_rate,
+    length_batches,
+    mask_tokens,
+    masked_lm_loss,
+    matthews,
+    pair_input,
+    parameter_groups,
+    sentence_pairs,
+    word_pieces,
+)
 from utils.checks.core import EXERCISES, Verdict
 from utils.checks.foundation import (
     compute_optimal,
@@ -26,6 +38,7 @@ from utils.checks.foundation import (
 __all__ = [
     "EXERCISES",
     "Verdict",
+    "bert_parameters",
     "causal_mask",
     "compute_optimal",
     "conditional_entropy",
@@ -34,13 +47,22 @@ __all__ = [
     "greedy_step",
     "hebbian_weights",
     "layer_norm",
+    "learning_rate",
+    "length_batches",
+    "mask_tokens",
+    "masked_lm_loss",
     "masked_weights",
+    "matthews",
     "mean_pooling",
     "multi_head",
+    "pair_input",
+    "parameter_groups",
     "positional_encoding",
     "recall_at_k",
     "scaled_attention",
+    "sentence_pairs",
     "skipgram_pairs",
     "split_heads",
     "transition_matrix",
+    "word_pieces",
 ]
