@@ -10,6 +10,7 @@ import sys
 
 # What the chapters import: the name in `import` → the name for pip.
 PACKAGES = {
+    "accelerate": "accelerate",
     "altair": "altair",
     "datasets": "datasets",
     "gensim": "gensim",

@@ -141,7 +141,8 @@ def bars(
     Args:
         groups: the names along the axis.
         series: name → one value for each group.
-        errors: name → half-length of the error bar of each group.
+        errors: name → half-length of the error bar of each group, or a pair of those: the
+            lengths below and above.
     """
     if not series:
         raise ValueError("There is nothing to draw: `series` is empty.")

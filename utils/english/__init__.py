@@ -25,9 +25,20 @@ from utils.english.productions import random_sentence
 from utils.english.speaker import Speaker
 
 __all__ = [
-    "PHENOMENA", "MinimalPair", "Phenomenon", "Sentence", "acceptability",
+    "CORE", "PHENOMENA", "MinimalPair", "Phenomenon", "Sentence", "acceptability",
     "minimal_pairs", "sentences", "vocabulary",
 ]  # fmt: skip
+
+# What `acceptability` is about: at least one phenomenon of each field of BLiMP. The
+# others are for the question what a model makes of one that it was never shown.
+CORE = (
+    "anaphor_gender_agreement", "passive_1", "causative", "principle_A_case_2",
+    "principle_A_domain_3", "existential_there_object_raising",
+    "determiner_noun_agreement_1", "ellipsis_n_bar_1", "wh_questions_object_gap",
+    "wh_vs_that_no_gap", "irregular_past_participle_adjectives", "adjunct_island",
+    "complex_NP_island", "sentential_negation_npi_scope",
+    "existential_there_quantifiers_1", "regular_plural_subject_verb_agreement_1",
+)  # fmt: skip
 
 # So many failures in a row to find something new mean that there is hardly any left.
 PATIENCE = 2_000
@@ -73,14 +84,16 @@ def minimal_pairs(number, seed, split="train", phenomena=None):
     return pairs
 
 
-def acceptability(seed=2026, train=3_000, validation=600, test=1_200):
+def acceptability(seed=2026, train=3_000, validation=600, test=1_200, phenomena=CORE):
     """A data set of single sentences, acceptable or not: what CoLA is to chapter 3.
 
     train, validation, test: how many sentences each split has (even numbers: both
-    members of a pair are in the same split). Returns a dict of the splits, each a dict
-    of columns: `sentence`, `label` (1 acceptable, 0 not), `phenomenon`, and `pair`, the
-    number that the two members of a minimal pair share.
-    Raises ValueError for an odd or negative size, or one that the grammar cannot fill.
+    members of a pair are in the same split); phenomena: names, `CORE` unless told.
+    Returns a dict of the splits, each a dict of columns: `sentence`, `label` (1
+    acceptable, 0 not), `phenomenon`, and `pair`, the number that the two members of a
+    minimal pair share.
+    Raises ValueError for an odd or negative size, one that the grammar cannot fill, or
+    an unknown phenomenon.
     Source: the schema is that of Warstadt, Singh and Bowman 2019, "Neural Network
     Acceptability Judgments".
     Taught in: chapter 3, section "Sentences that a grammar wrote".
@@ -93,7 +106,7 @@ def acceptability(seed=2026, train=3_000, validation=600, test=1_200):
                 "and not negative."
             )
     return {
-        split: _columns(minimal_pairs(size // 2, seed, split), seed)
+        split: _columns(minimal_pairs(size // 2, seed, split, phenomena), seed)
         for split, size in sizes.items()
     }
 

@@ -11,7 +11,7 @@ from utils.english.grammar import (
 )  # fmt: skip
 from utils.english.lexicon import STATES_OF_MIND
 from utils.english.phenomena import CHANGES, numeral, simple_event
-from utils.english.speaker import ARTIFACTS, PEOPLE
+from utils.english.speaker import ARTIFACTS, OBJECTS, PEOPLE
 
 TRANSITIVE = (
     "social", "reflexive", "handle", "get", "publish", "eat", "clothe", "drive",
@@ -26,6 +26,7 @@ HAPPEN_OFTEN = ("often", "always", "never", "rarely", "sometimes", "usually")
 
 def random_sentence(speaker):
     """One acceptable sentence of the grammar."""
+    speaker.begin()
     made = speaker.pick(PRODUCTIONS)(speaker)
     return sentence(*made) if isinstance(made, tuple) else sentence(made)
 
@@ -33,14 +34,19 @@ def random_sentence(speaker):
 # ------------------------------------------------------------------- noun phrases
 def subject_of(s, rate=0.3):
     """Who does something: a name or a noun phrase, now and then a long one."""
+    return someone_else(s, rate, ("place",))
+
+
+def someone_else(s, rate=0.3, more=()):
+    """As the subject, but without a place, which could be the place of the event."""
     if s.chance(rate):
-        return long_phrase(s)
+        choices = ("relative", "relative", "owner", "of", "and", *more)
+        return long_phrase(s, s.pick(choices))
     return s.someone() if s.chance(0.6) else s.any(*PEOPLE)
 
 
-def long_phrase(s):
+def long_phrase(s, choice):
     """A person with a relative clause, a possessor, a place, or another person."""
-    choice = s.pick(("relative", "relative", "place", "owner", "of", "and"))
     noun, number = s.noun(*PEOPLE), s.number()
     if choice == "relative":
         return s.phrase(noun, number, after=[s.relative(number=number)])
@@ -94,15 +100,22 @@ def with_object(s):
 def without_object(s):
     verb = s.verb("intransitive", "activity")
     mood = s.mood(verb)
-    often = [("advmod", adverb(s.pick(HAPPEN_OFTEN)))] if s.chance(0.15) else []
-    return clause(subject_of(s), verb, mood, s.tail(mood, verb, 0.9), before_verb=often,
-                  negated="" if often else negation(s))  # fmt: skip
+    tail = s.tail(mood, verb, 0.9)
+    return clause(subject_of(s), verb, mood, tail, negated=negation(s))
+
+
+def habit(s):
+    """ "The nurse often swims near the castle"."""
+    verb, mood = s.verb("intransitive", "activity"), s.pick((PAST, PRESENT))
+    often = [("advmod", adverb(s.pick(HAPPEN_OFTEN)))]
+    tail = s.tail(mood, verb, 0.9, timeless=True)
+    return clause(subject_of(s), verb, mood, tail, before_verb=often)
 
 
 def with_preposition(s):
     verb = s.verb("adposition")
     mood = s.mood(verb)
-    to = "obl", prepositional(verb.needs, subject_of(s, 0.2))
+    to = "obl", prepositional(verb.needs, someone_else(s, 0.2))
     return clause(subject_of(s), verb, mood, ending(s, mood, verb, to),
                   negated=negation(s))  # fmt: skip
 
@@ -120,7 +133,7 @@ def with_two_objects(s):
 def passive(s):
     frame = s.pick(("social", "handle", "publish", "eat", "irregular", "drive", "get"))
     verb, mood = s.verb(frame), s.pick(PASSIVE_MOODS)
-    by = "obl:agent", prepositional("by", subject_of(s))
+    by = "obl:agent", prepositional("by", someone_else(s))
     after = ending(s, mood, verb, by) if s.chance(0.6) else s.tail(mood, verb)
     return clause(s.any(*s.kinds(frame, verb)), verb, mood, after, passive=True,
                   negated=negation(s))  # fmt: skip
@@ -130,13 +143,13 @@ def change(s):
     frame = s.pick(tuple(CHANGES))
     thing, verb = s.any(*CHANGES[frame]), s.verb(frame)
     mood = s.mood(verb)
-    tail = s.tail(mood, verb, 0.8, kind=CHANGES[frame][0])
+    tail = s.tail(mood, verb, 0.8)
     return clause(thing, verb, mood, tail, negated=negation(s))
 
 
 def feeling(s):
     verb, mood = s.verb("frighten"), s.pick((PAST, PAST, HAS, HAD, *MODALS))
-    whom = [("obj", subject_of(s))]
+    whom = [("obj", someone_else(s))]
     return clause(s.any("text", "event", "animal"), verb, mood, whom,
                   negated=negation(s))  # fmt: skip
 
@@ -207,7 +220,7 @@ def because(s):
     """ "Mary smiled because she had found the key"."""
     gender, number = s.gender(), s.number()
     subject, verb = s.gendered(gender, number, "x"), s.verb("intransitive", "activity")
-    she, (event, objects) = pronoun("nom", number, gender, "x"), simple_event(s)
+    she, (event, objects) = pronoun("nom", number, gender, "x"), s.event(verb)
     mark, mood = s.pick((("because", PAST), ("because", HAD), ("after", PAST),
                          ("before", PAST), ("when", PAST)))  # fmt: skip
     why = clause(she, event, mood, objects)
@@ -272,33 +285,36 @@ def persuaded(s):
 
 def after_doing(s):
     verb, thing = action(s, "handle", "get", "publish", "eat", "social")
-    event, objects = simple_event(s)
+    event, objects = s.event(unlike=verb)
     doing = gerund(verb, [("obj", thing)], s.pick(("after", "before")))
     return clause(subject_of(s), event, PAST, [*objects, ("advcl", doing)])
 
 
 def while_another(s):
     mark = s.pick(("while", "because", "although", "before", "after"))
-    return event_with(s, ("advcl", subordinate(mark, clause(*s.doing(PAST)))))
+    event, other = two_events(s)
+    return event.extended(after=[("advcl", subordinate(mark, other))])
 
 
-def event_with(s, dependent):
-    """Some event in the past, with one more dependent at its end."""
-    return clause(*s.doing(PAST)).extended(after=[dependent])
+def two_events(s):
+    """Two clauses in the past, whose verbs are not the same."""
+    first = s.doing()
+    return clause(*first), clause(*s.doing(unlike=first[1]))
 
 
 # ------------------------------------------------------------------- coordination
 def and_clause(s):
     conjunction = "cc", Phrase(s.pick(("and", "but")), "CCONJ")
     comma = "punct", Phrase(",", "PUNCT")
-    other = clause(*s.doing(PAST)).extended([comma, conjunction])
-    return event_with(s, ("conj", other))
+    event, other = two_events(s)
+    return event.extended(after=[("conj", other.extended([comma, conjunction]))])
 
 
 def and_verb(s):
     """ "The nurse opened the door and smiled"."""
-    verb, thing = action(s, "open", "handle", "publish")
-    other_verb, objects = simple_event(s)
+    frame = s.pick(("open", "handle", "publish"))
+    verb, thing = s.verb(frame), s.any(*OBJECTS[frame])
+    other_verb, objects = s.event(unlike=verb)
     other = Phrase(other_verb.past, "VERB", other_verb.lemma, [AND], tuple(objects))
     return clause(subject_of(s, 0.2), verb, PAST, [("obj", thing), ("conj", other)])
 
@@ -338,13 +354,13 @@ def whose(s):
     verb, mood = s.verb(frame), s.pick(QUESTIONS)
     pair = s.pick((("nmod:poss", WHOSE), DETERMINERS["which"]))
     thing = s.phrase(s.noun(*s.kinds(frame, verb)), s.number(), pair)
-    tail = s.tail(mood, verb, 0.4, "vehicle" if frame == "drive" else None)
+    tail = s.tail(mood, verb, 0.4)
     return clause(subject_of(s, 0.1), verb, mood, tail, front=[("obj", thing)],
                   inverted=True), "?"  # fmt: skip
 
 
 def where(s):
-    verb, objects = simple_event(s)
+    verb, objects = s.event()
     word = "advmod", adverb(s.pick(("where", "when", "why")))
     mood = s.pick((PAST, PAST, MODALS[0], MODALS[3]))
     return clause(subject_of(s, 0.1), verb, mood, objects, front=[word],
@@ -362,9 +378,9 @@ def long_distance(s):
 
 PRODUCTIONS = (
     with_object, with_object, with_object, with_object, without_object, without_object,
-    with_preposition, with_preposition, with_two_objects, with_two_objects, passive,
-    passive, change, feeling, copular, copular, existential, reflexive, own_thing,
-    said_of_self, because, said, told, knew_what, wondered_whether, tried, seemed,
-    persuaded, after_doing, while_another, and_clause, and_verb, yes_no, yes_no_copula,
-    wh_object, wh_subject, whose, where, long_distance,
+    habit, with_preposition, with_preposition, with_two_objects, with_two_objects,
+    passive, passive, change, feeling, copular, copular, existential, reflexive,
+    own_thing, said_of_self, because, said, told, knew_what, wondered_whether, tried,
+    seemed, persuaded, after_doing, while_another, and_clause, and_verb, yes_no,
+    yes_no_copula, wh_object, wh_subject, whose, where, long_distance,
 )  # fmt: skip

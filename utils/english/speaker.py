@@ -1,7 +1,5 @@
 """Whoever speaks: chooses words that fit together, and builds phrases from them."""
 
-from collections import deque
-
 from utils.english.grammar import (
     BARE_POSSESSIVE, DETERMINERS, HAD, HAS, IS_DOING, MODALS, PAST, POSSESSIVE, PRESENT,
     THAT_PRONOUN, WAS_DOING, WHO, Phrase, adjective, adverb, clause, prepositional,
@@ -46,8 +44,11 @@ class Speaker:
     def __init__(self, lexicon, rng):
         self.lexicon, self.random = lexicon, rng.random
         self.pools = {}
-        self.last_name = None
-        self.recent = deque(maxlen=2)  # "the nun and the nun" are hardly two nuns
+        self.used = set()
+
+    def begin(self):
+        """A new sentence. In one sentence "the nun" is not said of two nuns."""
+        self.used = set()
 
     # ------------------------------------------------------------------ words
     def pick(self, items):
@@ -69,11 +70,14 @@ class Speaker:
     def gender(self):
         return self.pick(GENDERS)
 
-    def noun(self, *kinds):
+    def noun(self, *kinds, fits=None):
+        """One of these kinds (and for which `fits` is true) that is not used yet."""
         pool = self._pool(self.lexicon.nouns, kinds)
-        while (noun := self.pick(pool)) in self.recent:
-            pass
-        self.recent.append(noun)
+        noun = self.pick([
+            noun for noun in pool
+            if noun.singular not in self.used and (fits is None or fits(noun))
+        ])  # fmt: skip
+        self.used.add(noun.singular)
         return noun
 
     def verb(self, *frames):
@@ -107,7 +111,7 @@ class Speaker:
         return Phrase(form, "NOUN", noun.singular, before, after, number=number,
                       gender=noun.gender, entity=entity)  # fmt: skip
 
-    def the(self, *kinds, number=None, adjective_rate=0.15, **options):
+    def the(self, *kinds, number=None, adjective_rate=0.1, **options):
         """ "the nurse", "the old cars", of these kinds; options as of `phrase`."""
         noun = self.noun(*kinds)
         options.setdefault("determiner", "the")
@@ -123,14 +127,14 @@ class Speaker:
         return adjective(self.pick(FITTING[noun.kind]))
 
     def name(self, gender=None, entity=None):
-        """A first name, not the one before."""
+        """A first name, not used yet."""
         gender = gender or self.gender()
-        while (form := self.pick(MEN if gender == "m" else WOMEN)) == self.last_name:
+        while (form := self.pick(MEN if gender == "m" else WOMEN)) in self.used:
             pass
-        self.last_name = form
+        self.used.add(form)
         return Phrase(form, "PROPN", gender=gender, entity=entity)
 
-    def someone(self, number=None, name_rate=0.25, **options):
+    def someone(self, number=None, name_rate=0.4, **options):
         """A person: a name, or a definite noun phrase."""
         if number != "pl" and self.random() < name_rate:
             return self.name()
@@ -161,12 +165,20 @@ class Speaker:
             return PEOPLE if verb.needs == "person" else (verb.needs,)
         return OBJECTS[frame]
 
-    def doing(self, mood=PAST):
-        """Some simple event: subject, verb, mood and objects of a `clause`."""
+    def event(self, unlike=None):
+        """What happens, no state: a verb, not the one given, and its objects."""
         if self.random() < 0.3:
-            return self.someone(), self.verb("intransitive"), mood, ()
-        verb, thing = self.transitive("social", "handle", "publish", "eat", "drive")
-        return self.someone(), verb, mood, (("obj", thing),)
+            verb, objects = self.verb("intransitive"), ()
+        else:
+            frames = ("social", "handle", "publish", "eat", "drive")
+            verb, thing = self.transitive(*frames)
+            objects = (("obj", thing),)
+        return (verb, objects) if verb != unlike else self.event(unlike)
+
+    def doing(self, mood=PAST, unlike=None):
+        """An event with its subject: subject, verb, mood and objects of a `clause`."""
+        verb, objects = self.event(unlike)
+        return self.someone(), verb, mood, objects
 
     def relative(self, subject_gap=None, number="sg", person=True):
         """A relative clause, ("acl:relcl", clause), of a person or a thing."""
@@ -192,12 +204,12 @@ class Speaker:
     def place(self, near=False):
         """ "in the garden", as an adjunct; only "near" it where told."""
         preposition = "in" if not near and self.random() < 0.75 else "near"
-        place = self.the("place", number="sg", adjective_rate=0.15)
+        place = self.the("place", number="sg")
         return "obl", prepositional(preposition, place)
 
     def occasion(self):
         """ "after the meeting"."""
-        event = self.the("event", number="sg", adjective_rate=0.1)
+        event = self.the("event", number="sg")
         return "obl", prepositional(self.pick(("after", "before", "during")), event)
 
     def time(self, mood):
@@ -219,24 +231,25 @@ class Speaker:
         last = [("amod", adjective("last"))]
         return Phrase(self.pick(("night", "week", "year")), "NOUN", before=last)
 
-    def tail(self, mood, verb=None, rate=0.5, kind=None, timeless=False):
+    def tail(self, mood, verb=None, rate=0.3, timeless=False):
         """The adjuncts that end a clause: none, one or two (obl or advmod) pairs.
 
         rate: the probability of a time or an occasion, and twice that of a place;
-        kind: of the object, since cars are not driven in a kitchen;
-        timeless: no time and no occasion.
+        timeless: no time and no occasion. A state has neither place nor time.
         """
         adjuncts = []
-        state = verb is not None and verb.lemma in STATES
-        if not state and self.random() < rate / 2:
-            adjuncts.append(self.place(near=kind == "vehicle"))
-        if not (timeless or state and mood.perfect) and self.random() < rate:
-            placed = not state and (mood.past or mood.modal == "will")
+        if verb is not None and verb.lemma in STATES:
+            return adjuncts
+        if self.random() < rate / 2:  # cars are not driven in a kitchen
+            near = verb is not None and verb.needs == "vehicle"
+            adjuncts.append(self.place(near))
+        if not timeless and self.random() < rate:
+            placed = mood.past or mood.modal == "will"
             occasion = placed and self.random() < 0.4
             adjuncts.append(self.occasion() if occasion else self.time(mood))
         return [adjunct for adjunct in adjuncts if adjunct]
 
-    def embedded(self, *clauses, rate=0.15):
+    def embedded(self, *clauses, rate=0.1):
         """The same "Mary said that ..." around each of the clauses, or nothing."""
         if self.random() >= rate:
             return clauses
