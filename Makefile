@@ -13,7 +13,7 @@ test: .venv/ready        ## the library, the exercises, the notebooks and the si
 	$(MAKE) book
 	OMP_NUM_THREADS=1 $(RUN) -m pytest -q -n 2 --dist loadfile tests
 	$(RUN) -m tools.reference_outputs
-	TQDM_DISABLE=1 COURSE_BOOK=1 $(RUN) -m pytest -q -n 2 --dist loadfile --nbval --nbval-current-env --nbval-cell-timeout=180 _build/nbval
+	TQDM_DISABLE=1 COURSE_BOOK=1 $(RUN) -m pytest -q -n 2 --dist loadfile --nbval --nbval-current-env --nbval-cell-timeout=600 _build/nbval
 
 serve:                   ## show the site on localhost
 	@test -d _site/en || { echo "There is no site yet: run make book."; exit 1; }

@@ -64,13 +64,16 @@ def main() -> None:
         warm, _, _ = measure(["make", "book"], copy)
         tests, _, _ = measure(["make", "test"], copy)
     report = output[output.index("Execution of the pages:") :].splitlines()[1:-1]
-    chapters = sum(float(line.split()[1]) for line in report if line.split()[0][:2].isdigit())
+    seconds = {line.split()[0][:2]: float(line.split()[1]) for line in report}
+    # Building and testing execute each chapter once: what chapter 3 may take comes on top
+    # of the 240 and 300 seconds that were promised for the first two.
     rows = [
-        ("make book, nothing cached", cold, 240, "s"),
-        ("  chapters executed, together", chapters, 150, "s"),
-        ("  peak memory, all processes", memory, 3, "GB"),
+        ("make book, nothing cached", cold, 240 + 240, "s"),
+        ("  chapters 1 and 2 executed", seconds["01"] + seconds["02"], 150, "s"),
+        ("  chapter 3 executed", seconds["03"], 240, "s"),
+        ("  peak memory, all processes", memory, 4, "GB"),
         ("make book, nothing changed", warm, 20, "s"),
-        ("make test, book built", tests, 300, "s"),
+        ("make test, book built", tests, 300 + 240, "s"),
     ]
     print(f"{'':34}{'measured':>10}{'promised':>10}")
     for name, value, limit, unit in rows:
