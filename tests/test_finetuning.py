@@ -9,6 +9,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 import transformers
+from datasets import Dataset, DatasetDict
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
@@ -16,7 +17,9 @@ from sklearn import metrics
 from sklearn.linear_model import LogisticRegression
 
 from utils import bert, finetuning
-from utils.finetuning import AcceptabilityClassifier, Examples
+from utils.finetuning import AcceptabilityClassifier, Examples, models, training
+from utils.finetuning import classifier as classifier_module
+from utils.finetuning import metrics as metrics_module
 from utils.sources import load_tokenizer
 
 SENTENCES = [
@@ -105,8 +108,80 @@ def test_sentences_that_cannot_be_batched_are_refused(tokenizer):
         Examples(tokenizer, [])
     with pytest.raises(ValueError, match=r"Sentence 1 has 602 tokens .* 512 positions"):
         Examples(tokenizer, ["short", "word " * 600])
-    with pytest.raises(ValueError, match="2 sentences, 1 labels"):
-        Examples(tokenizer, ["a", "b"], [1])
+    with pytest.raises(TypeError, match="a list of sentences is needed, not 'The cats"):
+        Examples(tokenizer, "The cats sleep.")
+    with pytest.raises(TypeError, match="Sentence 1 is no text: None"):
+        Examples(tokenizer, ["fine", None])
+    with pytest.raises(ValueError, match="Sentence 1 has half a character"):
+        Examples(tokenizer, ["fine", "\ud83d"])
+
+
+@pytest.mark.parametrize(
+    "labels, message",
+    [
+        ([1], r"2 sentences, labels \[1\]"),
+        ([[1], [0]], r"2 sentences, labels \[2, 1\]"),
+        ([0.0, 1.0], "integers from 0"),
+        ([0, -1], "integers from 0"),
+        ([0, None], "integers from 0"),
+    ],
+)
+def test_labels_that_are_none_are_refused(tokenizer, labels, message):
+    with pytest.raises(ValueError, match=message):
+        Examples(tokenizer, ["a", "b"], labels)
+
+
+@pytest.mark.parametrize("size", [0, -1, 1.5, None])
+def test_a_batch_size_that_would_lose_sentences_is_refused(size):
+    for batching in (finetuning.length_batches, finetuning.random_batches):
+        with pytest.raises(ValueError, match="batch_size is a whole number"):
+            batching([3, 4, 5], size, torch.Generator())
+
+
+# -------------------------------------------------------------------------- splits
+def splits(train, validation, test):
+    return DatasetDict({
+        name: Dataset.from_dict(
+            {"sentence": [f"{name} {i}" for i in range(len(labels))], "label": labels}
+        )
+        for name, labels in
+        (("train", train), ("validation", validation), ("test", test))
+    })  # fmt: skip
+
+
+def test_published_labels_leave_the_splits_as_they_are():
+    found = finetuning.labelled_splits(splits([0, 1] * 10, [1, 0], [0, 0, 1]))
+    assert {name: len(rows) for name, rows in found.items()} == {
+        "train": 20, "validation": 2, "test": 3,
+    }  # fmt: skip
+    assert sorted(found["train"]["sentence"]) == sorted(f"train {i}" for i in range(20))
+    assert found["train"]["sentence"].tolist() != [f"train {i}" for i in range(20)]
+    assert found["test"]["label"].tolist() == [0, 0, 1]
+
+
+def test_hidden_test_labels_make_validation_the_test():
+    data = splits([0, 1] * 10, [1, 0, 1], [-1] * 5)
+    found = finetuning.labelled_splits(data)
+    assert found["test"]["sentence"].tolist() == [f"validation {i}" for i in range(3)]
+    assert len(found["train"]) == 18 and len(found["validation"]) == 2
+    both = [*found["train"]["sentence"], *found["validation"]["sentence"]]
+    assert sorted(both) == sorted(f"train {i}" for i in range(20))
+    assert found["train"].equals(finetuning.labelled_splits(data)["train"])
+    assert not found["train"].equals(finetuning.labelled_splits(data, seed=1)["train"])
+
+
+@pytest.mark.parametrize(
+    "labels, message",
+    [
+        (([0, 1], [1], [1, -1]), "1 of 2 labels of test are hidden"),
+        (([0, -1], [1], [1, 0]), "1 of 2 labels of train are hidden"),
+        (([0], [1], [-1, -1]), "2 or more are needed"),
+        (([0, 1], [1], []), "no sentences in its split 'test'"),
+    ],
+)
+def test_splits_that_cannot_be_used(labels, message):
+    with pytest.raises(ValueError, match=message):
+        finetuning.labelled_splits(splits(*labels))
 
 
 # ---------------------------------------------------------------------- optimiser
@@ -135,12 +210,13 @@ def test_what_decays_is_what_the_groups_say():
         torch.testing.assert_close(p.detach(), before[name] * factor)
 
 
-def test_the_groups_are_those_of_the_library():
+def test_the_groups_are_those_of_the_library(tmp_path):
     theirs = transformers.BertForSequenceClassification(
         bert.to_transformers_config(TINY)
     )
     decay, _ = finetuning.parameter_groups(theirs)
-    trainer = transformers.Trainer(theirs, transformers.TrainingArguments(use_cpu=True))
+    arguments = transformers.TrainingArguments(output_dir=str(tmp_path), use_cpu=True)
+    trainer = transformers.Trainer(theirs, arguments)
     expected = trainer.get_decay_parameter_names(theirs)
     names = {id(p): name for name, p in theirs.named_parameters()}
     assert {names[id(p)] for p in decay["params"]} == set(expected)
@@ -164,10 +240,14 @@ def test_the_schedule_is_the_librarys(warmup, total):
             schedule.step()
         return found
 
-    ours = rates(finetuning.linear_schedule)
     theirs = rates(transformers.get_linear_schedule_with_warmup)
-    assert ours == pytest.approx(theirs)
-    assert max(ours) == pytest.approx(2.0) and ours[-1] == pytest.approx(0, abs=1e-12) or warmup == total
+    assert rates(finetuning.linear_schedule) == pytest.approx(theirs)
+
+
+def test_the_rate_is_never_below_zero():
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=2.0)
+    schedule = finetuning.linear_schedule(optimizer, 1, 3)
+    assert [schedule.lr_lambdas[0](step) for step in range(6)] == [0, 1, 0.5, 0, 0, 0]
 
 
 # --------------------------------------------------------------------------- loop
@@ -231,6 +311,54 @@ def test_a_loss_that_is_no_number_is_an_error(examples):
         finetuning.fine_tune(model, examples, learning_rate=1e-3, epochs=1)
 
 
+def test_a_loss_that_is_no_number_ends_the_training_in_its_epoch(examples):
+    seen = []
+    with pytest.raises(FloatingPointError, match="lower learning rate"):
+        finetuning.fine_tune(
+            tiny(), examples, learning_rate=1e9, epochs=5, batch_size=8,
+            after_epoch=seen.append,
+        )  # fmt: skip
+    assert seen == []
+
+
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        ({"epochs": 0}, "epochs is a whole number"),
+        ({"batch_size": -3}, "batch_size is a whole number"),
+        ({"warmup": 2}, "warmup is a share"),
+    ],
+)
+def test_options_that_make_no_training_are_refused(examples, options, message):
+    theirs = transformers.BertForSequenceClassification(
+        bert.to_transformers_config(TINY)
+    )
+    with pytest.raises(ValueError, match=message):
+        finetuning.fine_tune(tiny(), examples, learning_rate=1e-3, **options)
+    with pytest.raises(ValueError, match=message):
+        finetuning.trainer(theirs, examples, folder="", learning_rate=1e-3, **options)
+
+
+def test_sentences_that_cannot_be_trained_on(tokenizer, examples):
+    no_labels, other = Examples(tokenizer, SENTENCES), Examples(tokenizer, ["a"], [2])
+    with pytest.raises(ValueError, match="no labels"):
+        finetuning.fine_tune(tiny(), no_labels, learning_rate=1e-3)
+    with pytest.raises(ValueError, match="label 2, .* labels 0 to 1"):
+        finetuning.fine_tune(tiny(), other, learning_rate=1e-3)
+    with pytest.raises(ValueError, match="validation sentences have no labels"):
+        finetuning.fine_tune_and_choose(tiny(), examples, no_labels, learning_rate=1e-3)
+    with pytest.raises(TypeError, match="models of transformers"):
+        finetuning.trainer(tiny(), examples, folder="", learning_rate=1e-3)
+
+
+def test_a_model_that_answers_nan_is_an_error(examples):
+    model = tiny()
+    with torch.no_grad():
+        model.classifier.bias.fill_(float("nan"))
+    with pytest.raises(FloatingPointError, match="answers NaN"):
+        finetuning.probabilities(model, examples)
+
+
 def test_the_best_epoch_is_kept(examples, monkeypatch):
     outcomes = iter([0.2, 0.9, 0.4])
     states = []
@@ -242,7 +370,7 @@ def test_the_best_epoch_is_kept(examples, monkeypatch):
         wrong = np.arange(len(right)) >= share * len(right)
         return np.where(wrong, 1 - right, right)
 
-    monkeypatch.setattr(finetuning, "probabilities", fake)
+    monkeypatch.setattr(training, "probabilities", fake)
     model = tiny()
     history = finetuning.fine_tune_and_choose(
         model, examples, examples, learning_rate=1e-3, epochs=3, batch_size=16
@@ -274,6 +402,9 @@ def test_features_are_those_of_each_sentence_alone(examples):
         assert found[1] == pytest.approx(expected.numpy(), abs=1e-5)
     with pytest.raises(ValueError, match="'mean', 'cls', 'pooler'.*not 'max'"):
         finetuning.sentence_features(body, examples, "max")
+    with pytest.raises(ValueError, match="no pooler"):
+        without = bert.Bert(replace(TINY, pooler=False))
+        finetuning.sentence_features(without, examples, "pooler")
 
 
 def test_a_classifier_on_a_body_has_its_weights():
@@ -293,6 +424,22 @@ def test_a_classifier_can_start_as_a_linear_probe(examples):
     found = finetuning.probabilities(model, examples)
     assert found == pytest.approx(expected, abs=1e-5)
     assert np.abs(found - 0.5).max() > 0.01
+    with pytest.raises(ValueError, match=r"labels \[0, 1\], and there are \[1, 2\]"):
+        finetuning.start_from_probe(model, pooled, examples.labels + 1)
+
+
+@pytest.mark.parametrize("kinds", [2, 3])
+def test_a_linear_probe_is_the_logistic_regression(kinds):
+    rng = np.random.default_rng(0)
+    labels = np.arange(60) % kinds
+    features = rng.normal(size=(60, 4)) + labels[:, None]
+    names = np.array(["x", "a", "m"])[labels]
+    classes, layer = models.linear_probe(features, names, strength=0.3)
+    theirs = LogisticRegression(C=0.3, max_iter=1000).fit(features, names)
+    assert classes == theirs.classes_.tolist()
+    with torch.no_grad():
+        found = layer(torch.from_numpy(features).float()).softmax(-1)
+    assert found.numpy() == pytest.approx(theirs.predict_proba(features), abs=1e-5)
 
 
 # ------------------------------------------------------------------------- scores
@@ -336,11 +483,29 @@ def test_matthews_at_its_ends(cells, expected):
         ([], [], "one length of 1 or more"),
         ([1, 2], [1, 0], "0 or 1, not 2"),
         ([[1]], [[1]], "one length"),
+        ([1, 0], [0.9, 0.2], "not 0.9; probabilities become predictions"),
+        ([1, 0], [math.nan, 0], "0 or 1, not nan"),
     ],
 )
 def test_columns_that_cannot_be_scored(labels, predictions, message):
-    with pytest.raises(ValueError, match=message):
-        finetuning.confusion(labels, predictions)
+    for score in (finetuning.confusion, finetuning.interval):
+        with pytest.raises(ValueError, match=message):
+            score(labels, predictions)
+
+
+def test_matthews_of_numpy_integers_does_not_overflow():
+    cells = 200_000, 90_000, 80_000, 130_000
+    exact = finetuning.matthews(*cells)
+    assert finetuning.matthews(*np.array(cells, dtype=np.int32)) == exact
+    assert 0.3 < exact < 0.31
+
+
+def test_each_sentence_is_in_the_cell_that_confusion_counts():
+    rng = np.random.default_rng(0)
+    labels, predictions = rng.integers(0, 2, (2, 50))
+    cells = metrics_module.one_hot_cells(labels, predictions)
+    assert cells.sum(1).tolist() == [1] * 50
+    assert tuple(cells.sum(0)) == finetuning.confusion(labels, predictions)
 
 
 def test_the_interval_holds_the_true_score_about_as_often_as_it_says():
@@ -366,24 +531,61 @@ def test_the_interval_of_one_run_is_its_score():
 
 
 # --------------------------------------------------------------------- classifier
+WRONG = (
+    [SENTENCES[1], SENTENCES[3], "Who has it gone?"] * 5,
+    ["verb", "other", "gap"] * 5,
+)
+
+
 @pytest.fixture(scope="module")
 def classifier(tokenizer):
     examples = Examples(tokenizer, SENTENCES * 12, LABELS * 12)
     model = tiny()
     finetuning.fine_tune(model, examples, learning_rate=3e-3, epochs=8, batch_size=8)
     found = AcceptabilityClassifier(model, tokenizer)
-    return found.learn_phenomena([SENTENCES[1], SENTENCES[3]] * 5, ["agreement", "other"] * 5)
+    return found.learn_phenomena(*WRONG)
 
 
 def test_it_answers_with_label_probability_and_phenomenon(classifier):
     bad = classifier.predict(SENTENCES[1])
-    assert (bad.label, bad.phenomenon, bad.note) == ("unacceptable", "agreement", "")
+    assert (bad.label, bad.phenomenon, bad.note) == ("unacceptable", "verb", "")
+    assert classifier.predict(SENTENCES[3]).phenomenon == "other"
     assert 0 <= bad.probability < 0.5
     good = classifier.predict(SENTENCES[0])
     assert (good.label, good.phenomenon) == ("acceptable", None)
     assert [p.label for p in classifier.predict(SENTENCES)] == [
         good.label, bad.label, "acceptable", "unacceptable",
     ]  # fmt: skip
+
+
+def test_two_phenomena_are_told_apart(classifier):
+    """A logistic regression of two classes has one row of weights and not two."""
+    both = AcceptabilityClassifier(classifier.model, classifier.tokenizer)
+    both.learn_phenomena([SENTENCES[1], SENTENCES[3]] * 5, ["verb", "other"] * 5)
+    found = [answer.phenomenon for answer in both.predict([SENTENCES[1], SENTENCES[3]])]
+    assert found == ["verb", "other"]
+
+
+@pytest.mark.parametrize("names", [["a"], ["a", "a"], ["a", None], [1, 2]])
+def test_phenomena_that_cannot_be_learned(classifier, names):
+    other = AcceptabilityClassifier(classifier.model, classifier.tokenizer)
+    with pytest.raises(ValueError, match="phenomena"):
+        other.learn_phenomena(SENTENCES[:2], names)
+
+
+def test_a_list_is_answered_as_its_sentences_are(classifier):
+    texts = [SENTENCES[2], "El gato durmió en el sofá.", *SENTENCES]
+    for one, other in zip(classifier.predict(texts), map(classifier.predict, texts)):
+        assert one.probability == pytest.approx(other.probability, abs=2e-4)
+        assert replace(one, probability=0) == replace(other, probability=0)
+    assert classifier.predict([]) == []
+
+
+def test_parts_that_do_not_belong_together_are_refused(tokenizer):
+    with pytest.raises(ValueError, match="the model has 3 labels"):
+        AcceptabilityClassifier(tiny(num_labels=3), tokenizer)
+    with pytest.raises(ValueError, match="id 30521 and the model's vocabulary 200"):
+        AcceptabilityClassifier(tiny(vocab_size=200), tokenizer)
 
 
 @pytest.mark.parametrize(
@@ -393,7 +595,11 @@ def test_it_answers_with_label_probability_and_phenomenon(classifier):
         (" \n\t", ValueError, "empty"),
         ("word " * 511, ValueError, "513 tokens .* 512 positions"),
         (None, TypeError, "a sentence or a list of sentences, not None"),
-        (["fine", 7], TypeError, "a sentence or a list of sentences, not 7"),
+        (b"fine", TypeError, "a sentence or a list of sentences, not b'fine'"),
+        (["fine", 7], TypeError, "Sentence 1 is no text: 7"),
+        (["fine", ""], ValueError, "Sentence 1 is empty"),
+        (["fine", "word " * 511], ValueError, "Sentence 1 has 513 tokens"),
+        ([["fine"]], TypeError, "Sentence 0 is no text"),
     ],
 )
 def test_what_is_no_sentence_is_refused(classifier, text, error, message):
@@ -451,7 +657,7 @@ def test_a_save_that_fails_leaves_nothing(classifier, tmp_path, monkeypatch):
     def full(*arguments, **keywords):
         raise OSError("No space left on device")
 
-    monkeypatch.setattr(finetuning, "save_file", full)
+    monkeypatch.setattr(classifier_module, "save_file", full)
     with pytest.raises(OSError, match="No space"):
         classifier.save(tmp_path / "mine")
     assert list(tmp_path.iterdir()) == []
@@ -462,34 +668,93 @@ def cut_weights(folder):
     (folder / "model.safetensors").write_bytes(data[: len(data) // 2])
 
 
-def drop_a_tensor(folder):
-    tensors = load_file(folder / "model.safetensors")
-    tensors.pop("bert.encoder.layer.1.output.dense.bias")
-    save_file(tensors, folder / "model.safetensors", {"format": "pt"})
+def pickled_weights(folder):
+    torch.save({}, folder / "model.safetensors")
 
 
-def fewer_layers(folder):
-    config = json.loads((folder / "config.json").read_text())
-    (folder / "config.json").write_text(json.dumps(config | {"num_hidden_layers": 1}))
+def change_weights(change, name="model"):
+    def damage(folder):
+        tensors = load_file(folder / f"{name}.safetensors")
+        change(tensors)
+        save_file(tensors, folder / f"{name}.safetensors", {"format": "pt"})
+
+    return damage
 
 
-def another_kind(folder):
-    config = json.loads((folder / "config.json").read_text())
-    (folder / "config.json").write_text(json.dumps(config | {"model_type": "roberta"}))
+def change_json(name="config.json", **changes):
+    def damage(folder):
+        content = json.loads((folder / name).read_text(encoding="utf-8"))
+        content = json.dumps(content | changes)
+        (folder / name).write_text(content, encoding="utf-8")
+
+    return damage
 
 
-def no_json(folder):
-    (folder / "config.json").write_text("{")
+def write(name, text):
+    return lambda folder: (folder / name).write_text(text)
 
 
-@pytest.mark.parametrize(
-    "damage", [cut_weights, drop_a_tensor, fewer_layers, another_kind, no_json]
-)
-def test_a_damaged_folder_is_refused(classifier, tmp_path, damage):
+LAYER = "bert.encoder.layer.1.output.dense.bias"
+SWAPPED = {"0": "acceptable", "1": "unacceptable"}
+DAMAGE = {
+    "weights cut": (cut_weights, "header"),
+    "a pickle in the place of weights": (pickled_weights, "header"),
+    "a tensor gone": (change_weights(lambda w: w.pop(LAYER)), LAYER),
+    "a tensor of NaN": (
+        change_weights(lambda w: w[LAYER].fill_(math.nan)), "numbers that are none"
+    ),
+    "fewer layers": (change_json(num_hidden_layers=1), "differ in bert.encoder.layer.1"),
+    "layers without end": (change_json(num_hidden_layers=10**9), "1000000000 layers"),
+    "too large for any memory": (change_json(hidden_size=2 * 10**6), "size mismatch"),
+    "another kind": (change_json(model_type="roberta"), "'roberta', not 'bert'"),
+    "the labels swapped": (
+        change_json(id2label=SWAPPED, label2id={v: int(k) for k, v in SWAPPED.items()}),
+        "calls its labels",
+    ),
+    "no JSON": (write("config.json", "{"), "JSON"),
+    "another tokenizer": (
+        change_json("tokenizer_config.json", tokenizer_class="GPT2Tokenizer"),
+        "of BERT's kind",
+    ),
+    "phenomena that are no list": (write("phenomena.json", '"abc"'), "no list of names"),
+    "other phenomena": (write("phenomena.json", '["one"]'), "size mismatch"),
+    "phenomena of NaN": (
+        change_weights(lambda w: w["bias"].fill_(math.nan), "phenomena"),
+        "numbers that are none",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("damage, message", DAMAGE.values(), ids=DAMAGE)
+def test_a_damaged_folder_is_refused(classifier, tmp_path, damage, message):
     folder = classifier.save(tmp_path / "mine")
     damage(folder)
-    with pytest.raises(ValueError, match="cannot be loaded"):
+    with pytest.raises(ValueError, match=f"(?s)mine cannot be loaded: .*{message}"):
         AcceptabilityClassifier.load(folder)
+
+
+@pytest.mark.parametrize("name", ["phenomena.json", "phenomena.safetensors"])
+def test_phenomena_without_their_other_half_are_refused(classifier, tmp_path, name):
+    folder = classifier.save(tmp_path / "mine")
+    (folder / name).unlink()
+    with pytest.raises(FileNotFoundError, match=f"{name} is not there"):
+        AcceptabilityClassifier.load(folder)
+
+
+def test_code_and_pickles_beside_the_weights_are_never_run(classifier, tmp_path):
+    folder = classifier.save(tmp_path / "mine")
+    mark = tmp_path / "ran"
+    (folder / "evil.py").write_text(
+        f"open({str(mark)!r}, 'w')\n"
+        f"from transformers import BertConfig as Config, BertTokenizer as Tokenizer\n"
+    )
+    (folder / "pytorch_model.bin").write_bytes(b"cos\nsystem\n(S'touch x'\ntR.")
+    code = {"AutoConfig": "evil.Config", "AutoTokenizer": ["evil.Tokenizer"] * 2}
+    change_json(auto_map=code)(folder)
+    change_json("tokenizer_config.json", auto_map=code)(folder)
+    loaded = AcceptabilityClassifier.load(folder)
+    assert loaded.predict(SENTENCES) == classifier.predict(SENTENCES)
+    assert not mark.exists()
 
 
 def test_a_folder_without_a_classifier(tmp_path):
@@ -506,3 +771,17 @@ def test_the_losses_of_single_sentences(examples):
     with torch.no_grad():
         expected = F.cross_entropy(model.eval()(**inputs).logits, labels, reduction="none")
     assert found == pytest.approx(expected.numpy(), abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    "labels, probabilities, message",
+    [
+        ([1, 0], [0.5], "one length"),
+        ([2], [0.5], "0 or 1, not 2"),
+        ([1], [1.5], "from 0 to 1"),
+        ([1], [math.nan], "from 0 to 1"),
+    ],
+)
+def test_losses_that_cannot_be_had(labels, probabilities, message):
+    with pytest.raises(ValueError, match=message):
+        finetuning.sentence_losses(labels, probabilities)

@@ -19,6 +19,7 @@ from torch import nn
 
 from utils import sources
 from utils.attention import MultiHeadAttention, check_heads, padding_mask
+from utils.pretraining_tasks import IGNORED
 from utils.transformer import (
     ACTIVATIONS,
     Encoder,
@@ -27,8 +28,6 @@ from utils.transformer import (
     check_ids,
     count_parameters,
 )
-
-IGNORED = -100  # the label of a position that has nothing to predict
 
 
 # -------------------------------------------------------------- configurations
