@@ -52,7 +52,9 @@ class Course:
     def start(self):
         return subprocess.Popen(
             [sys.executable, "-m", "tools.build"], cwd=self.folder, text=True,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=os.environ | {"PYTHONPATH": str(self.folder)})
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=os.environ | {"PYTHONPATH": str(self.folder)},
+            # A shell ignores Ctrl-C for what it starts with `&`, and children inherit that.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler))
 
     def build(self):
         process = self.start()
