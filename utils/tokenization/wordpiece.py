@@ -1,6 +1,6 @@
-"""Tokenization: from a text to the pieces of a vocabulary, and back.
+"""WordPiece: from a text to the pieces of a vocabulary, and back.
 
-WordPiece is applied here as BERT does: the text is made plain, cut into words, and each
+It is applied here as BERT does: the text is made plain, cut into words, and each
 word is cut into the longest pieces that the vocabulary has. A piece that continues a
 word is written with `##` before it.
 
