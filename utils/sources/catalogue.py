@@ -9,16 +9,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from utils.sources import formats
+from utils.sources import books, formats
 
 MINILM = "all-MiniLM-L6-v2"
 MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+KANTAI = "kantai-mini"  # comes with the course, in the folder `checkpoints`
+CHECKPOINTS = Path(__file__).parents[2] / "checkpoints"
 UNCASED = ("bert-base-uncased", "bert-large-uncased", "distilbert-base-uncased")
 
 
 @dataclass(frozen=True)
 class Model:
-    """A checkpoint of the hub, pinned to a commit."""
+    """A checkpoint of the hub, pinned to a commit, or of the course (`KANTAI`)."""
 
     repo: str
     revision: str
@@ -83,6 +85,7 @@ MODELS = {
         "openai-community/gpt2",
         "607a30d783dfa663caf39e06633721c8d4cfcd7e", "MIT",
     ),
+    KANTAI: Model(f"{CHECKPOINTS.name}/{KANTAI}", "", "as the course"),
 }  # fmt: skip
 
 GENSIM_DATA = "test/test_data"
@@ -90,13 +93,10 @@ WIKIPEDIA = Packaged(
     "enwiki-latest-pages-articles1.xml-p000000010p000030302-shortened.bz2", "CC BY-SA"
 )
 BOOKS = {
-    "kant": Books("kant", {
-        4280: "The Critique of Pure Reason",
-        5682: "Fundamental Principles of the Metaphysic of Morals",
-        5683: "The Critique of Practical Reason",
-    }),
-    "quijote": Books("gutenberg", {2000: "Don Quijote"}),
-}  # fmt: skip
+    "kant": Books("kant", books.KANT),
+    "gutenberg": Books("gutenberg", books.ENGLISH),
+    "quijote": Books("gutenberg", books.QUIJOTE),
+}
 PUBLIC_DOMAIN = "public domain in the USA"
 TEXTS = ["wikipedia", *BOOKS]
 
@@ -139,9 +139,8 @@ KNOWN_SUMS = {
 }  # fmt: skip
 # A book without its START and END lines cannot be told whole from cut but by its sum.
 BARE_BOOK_SUMS = {
-    "gutenberg/2000.txt":
-        "ffb8332c4a086784153b488a17101d726ad5fdb57c0d919c562ccee138fa2b36",
-}  # fmt: skip
+    f"gutenberg/{number}.txt": value for number, value in books.BARE_SUMS.items()
+}
 
 
 def local_sums(folder: Path) -> dict[str, str]:
@@ -158,12 +157,33 @@ def local_sums(folder: Path) -> dict[str, str]:
     return known | (formats.read_sums(own) if own.is_file() else {})
 
 
-def check_book(path: Path) -> None:
-    """Refuse a book of a data folder whose sum is known and is not this one."""
+def check_shipped(folder: Path) -> None:
+    """Refuse a model of the course that is not, file by file, what `SHA256SUMS` lists."""
+    advice = "; take the folder again from the course's repository"
+    own = folder / "SHA256SUMS"
+    if not own.is_file():
+        raise formats.SourceError(f"{own}: is not there{advice}")
+    sums = formats.read_sums(own)
+    for name, expected in sums.items():
+        if not (folder / name).is_file():
+            raise formats.SourceError(f"{folder / name}: is not there{advice}")
+        formats.check_sum(folder / name, expected, advice)
+    for path in sorted(folder.iterdir()):
+        # What can be loaded must be known: a list that is cut short would check less.
+        if path.suffix in (".json", ".txt", ".safetensors") and path.name not in sums:
+            raise formats.SourceError(f"{own}: does not list {path.name}{advice}")
+
+
+def check_book(path: Path) -> str:
+    """The sha256 of a book of a data folder, refused if another one is known."""
+    found = formats.file_sha256(path)
+    known = local_sums(path.parent).get(path.name, "")
+    bare = BARE_BOOK_SUMS.get(f"{path.parent.name}/{path.name}", "")
+    if found == (known or bare):
+        return found  # the usual case needs no look inside
     formats.read_text(path)  # a line number, where there is one, helps more than a sum
-    expected = local_sums(path.parent).get(path.name, "")
-    if not expected and formats.is_bare_book(path):
-        expected = BARE_BOOK_SUMS.get(f"{path.parent.name}/{path.name}", "")
+    if not known and not formats.is_bare_book(path):
+        return found  # whole or cut: its own lines say which, and `read_book` asks them
     detail = "; the file was changed, or is"
     if not formats.has_end_marker(path):
         detail = (
@@ -171,4 +191,4 @@ def check_book(path: Path) -> None:
             "publisher's END line: it is cut short, or"
         )
     detail += " another edition, whose sum then belongs in a SHA256SUMS file beside it"
-    formats.check_sum(path, expected, detail)
+    return formats.check_sum(path, known or bare, detail)

@@ -95,11 +95,13 @@ def quiet() -> Iterator[None]:
 
 
 def snapshot(
-    repo: str, revision: str, patterns: list[str], repo_type: str, seconds: float
-) -> Path:
+    repo: str, revision: str, patterns: list[str], repo_type: str, seconds: float,
+    otherwise: str = OTHERWISE,
+) -> Path:  # fmt: skip
     """Download part of a repository; the folder is named after the commit it holds.
 
-    `seconds`: how long the hub may take to answer before its cache is all there is.
+    `seconds`: how long the hub may take to answer before its cache is all there is;
+    `otherwise`: what the error advises.
     """
     import huggingface_hub
 
@@ -118,7 +120,7 @@ def snapshot(
             reason = f"{type(error).__name__}: {str(error).splitlines()[0]}"
         raise SourceError(
             f"{repo} cannot be had from {endpoint()} with COURSE_SOURCE=hub or auto: "
-            f"{reason}. {OTHERWISE}"
+            f"{reason}. {otherwise}"
         ) from error
     return Path(folder)
 

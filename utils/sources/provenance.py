@@ -8,9 +8,9 @@ from dataclasses import dataclass
 class Provenance:
     """Where a model, tokenizer, text or data set came from.
 
-    `origin` is hub, local, package or gutenberg; `location` a hub id, a path inside
-    `COURSE_DATA`, a package or ebook numbers; `revision` a commit or a version;
-    `sha256` that of the file, or of the list of the files' sums.
+    `origin` is hub, local, package, gutenberg or course; `location` a hub id, a path
+    inside `COURSE_DATA` or the course, a package or ebook numbers; `revision` a commit
+    or a version; `sha256` that of the file, or of the list of the files' sums.
     """
 
     kind: str
