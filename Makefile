@@ -27,6 +27,8 @@ bench: book              ## measure what the course promises and print it
 	$(RUN) -m benchmarks.attention
 	$(RUN) -m benchmarks.bert
 	$(RUN) -m benchmarks.finetuning
+	$(RUN) -m benchmarks.tokenizers
+	$(RUN) -m benchmarks.pretraining --quick
 	$(RUN) -m benchmarks.book
 
 clean:                   ## remove everything that was built, but not .venv

@@ -21,20 +21,10 @@ import torch.nn.functional as F
 from torch import nn
 
 from utils import bert, finetuning
+from utils.pretraining import matrix_rate
 from utils.sources import load_dataset, load_encoder, load_tokenizer
 
 BATCH, BOOK_LENGTH = 32, 128
-
-
-def matrix_rate(size=1536, rounds=9):
-    """Measured floating-point operations per second of a float32 matrix product."""
-    a, b = torch.randn(2, size, size).unbind()
-    times = []
-    for _ in range(rounds):
-        start = time.perf_counter()
-        a @ b
-        times.append(time.perf_counter() - start)
-    return 2 * size**3 / statistics.median(times)
 
 
 def work(config, lengths):

@@ -32,6 +32,7 @@ ROOT = Path(__file__).resolve().parent.parent
 BUILD, SITE = ROOT / "_build", ROOT / "_site"
 LANGUAGES = ("en",)
 DATA_FILES = [f"chapters/*.{kind}" for kind in ("yml", "txt", "csv", "tsv", "json")]
+DATA_FILES += ["benchmarks/results/*.json", "checkpoints/**/*"]
 
 
 def files_hash(*patterns: str) -> str:
