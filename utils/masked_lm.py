@@ -13,7 +13,6 @@ Taught in: chapter 4, section "What the model learned".
 """
 
 import math
-from contextlib import contextmanager
 from statistics import NormalDist
 from typing import NamedTuple
 
@@ -25,6 +24,7 @@ import torch.nn.functional as F
 from utils.bert import BertForMaskedLM
 from utils.english import PHENOMENA
 from utils.skipgram import centred
+from utils.transformer import inference
 
 Z = NormalDist().inv_cdf(0.975)  # 95 % lies within so many standard deviations
 WORD_MARKS = ("Ġ", "▁")  # the space before a word, in byte-level BPE and SentencePiece
@@ -60,7 +60,7 @@ def fill_mask(model, tokenizer, text, top=5):
             f"{text!r} has no mask to fill: put {tokenizer.mask_token!r} where a piece "
             f"is wanted"
         )
-    with evaluating(model):
+    with inference(model):
         row = torch.tensor(ids)[None]  # [1, L]
         at = torch.tensor(places)
         logits = logits_at(model, row, torch.ones_like(row), torch.zeros_like(at), at)
@@ -106,7 +106,7 @@ def pseudo_log_likelihood(model, tokenizer, sentences, batch_size=64) -> np.ndar
     by_length = sorted(range(len(encoded)), key=lambda i: len(encoded[i].ids))
     tasks = [(i, place) for i in by_length for place in hidden[i]]
     totals = np.zeros(len(encoded))
-    with evaluating(model):
+    with inference(model):
         for start in range(0, len(tasks), batch_size):
             numbers, places = zip(*tasks[start : start + batch_size])
             rows = [torch.tensor(encoded[i].ids) for i in numbers]
@@ -361,15 +361,3 @@ def encode(model, tokenizer, texts):
                 f"{limit} positions: take a shorter text"
             )
     return encoded
-
-
-@contextmanager
-def evaluating(model):
-    """Without dropout and gradients inside, and in training again after, if it was."""
-    training = model.training
-    model.eval()
-    try:
-        with torch.no_grad():
-            yield
-    finally:
-        model.train(training)

@@ -479,12 +479,12 @@ def only(token, log_probs):
 
 
 @contextmanager
-def inference(model):
-    """No dropout and no gradients inside the block; then the model is as before."""
+def inference(model, gradients=False):
+    """No dropout inside the block, nor gradients unless asked; then all is as before."""
     training = model.training
     model.eval()
     try:
-        with torch.no_grad():
+        with torch.set_grad_enabled(gradients):
             yield
     finally:
         model.train(training)
