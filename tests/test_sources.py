@@ -1002,14 +1002,20 @@ def test_word_lists_of_the_package(settings, tmp_path):
     assert first["section"] == "capital-common-countries"
 
 
-def test_no_data_set_stands_in_for_another(settings, tmp_path):
-    for source in ("embedded", "auto"):
-        settings(COURSE_SOURCE=source)
-        with pytest.raises(SourceError, match="'ud_english_ewt' has no embedded vers.*DATA"):
-            sources.load_dataset("ud_english_ewt")
+@pytest.mark.parametrize("name", ["cola/train.tsv", "ud_english_ewt/train.conllu"])
+def test_a_data_set_is_replaced_only_where_that_was_not_excluded(
+    settings, tmp_path, name
+):
+    name, file = name.split("/")
     settings(COURSE_SOURCE="local", COURSE_DATA=tmp_path)
-    with pytest.raises(SourceError, match="'cola' needs .*cola/train.tsv"):
-        sources.load_dataset("cola")
+    with pytest.raises(SourceError, match=f"'{name}' needs .*{name}/{file}"):
+        sources.load_dataset(name)
+    for source in ("embedded", "auto"):  # auto: COURSE_DATA has no folder of it
+        settings(COURSE_SOURCE=source)
+        assert sources.load_dataset(name).provenance.given == "english"
+    (tmp_path / name).mkdir()  # a folder that is there is meant, and must be whole
+    with pytest.raises(SourceError, match=f"'{name}' needs .*{name}/{file}"):
+        sources.load_dataset(name)
 
 
 def test_the_grammars_sentences_stand_in_for_cola_and_the_table_says_so(settings):
@@ -1024,6 +1030,32 @@ def test_the_grammars_sentences_stand_in_for_cola_and_the_table_says_so(settings
     assert "stand in" in provenance.sentence and "compared" in provenance.sentence
     assert provenance.sha256 == sources.load_dataset("cola").provenance.sha256
     assert f"{len(data['train']):,}" in provenance.size
+
+
+def test_the_grammars_trees_stand_in_for_the_treebank_and_the_table_says_so(
+    settings, treebank
+):
+    real = sources.load_dataset("ud_english_ewt")
+    settings(COURSE_SOURCE="embedded")
+    data = sources.load_dataset("ud_english_ewt")
+    assert {split: len(data[split]) for split in data} == {
+        "train": 1200, "validation": 400, "test": 400
+    }  # fmt: skip
+    assert data["train"].features == real["train"].features
+    provenance = data.provenance
+    assert (provenance.asked, provenance.given) == ("ud_english_ewt", "english")
+    assert "stand in for UD English EWT" in provenance.sentence
+    assert provenance.sha256 == sources.load_dataset("ud_english_ewt").provenance.sha256
+    texts = set()
+    for row in (row for split in SPLITS for row in data[split]):
+        words = len(row["tokens"])
+        columns = ("lemmas", "upos", "xpos", "feats", "head", "deprel")
+        assert [len(row[column]) for column in columns] == [words] * 6
+        assert row["head"].count(0) == row["deprel"].count("root") == 1
+        assert all(0 <= h <= words and h != i for i, h in enumerate(row["head"], 1))
+        assert set(row["xpos"] + row["feats"]) == {"_"}
+        texts.add(row["text"])
+    assert len(texts) == 2000  # no sentence is in two splits
 
 
 COLA = "sentence\tlabel\nThe cat sat.\t1\nCat the sat.\t0\n"

@@ -297,10 +297,14 @@ def masking_sweep(
     for seed in seeds if order == "random" else (seeds[0],):
         masked = []
         for share, count in progress(list(zip(shares, counts)), f"{order} {seed}"):
-            if order == "recomputed" and count > len(masked):
-                mask = mask_without(adapter, masked)
-                scores = head_importance(model, rank_on, head_mask=mask, normalise=normalise)
-            masked = _next(masked, count, _order(order, scores, seed, total, adapter), adapter)
+            if count > len(masked):
+                if order == "recomputed":
+                    mask = mask_without(adapter, masked)
+                    scores = head_importance(
+                        model, rank_on, head_mask=mask, normalise=normalise
+                    )
+                ranking = _ranking(order, scores, seed, adapter)
+                masked = _next(masked, count, ranking, adapter)
             answers = predictions(model, examples, mask_without(adapter, masked), batch_size)
             rows.append((order, seed, share, count,
                          *scored(labels, whole, answers, metric), list(masked)))  # fmt: skip
@@ -309,22 +313,23 @@ def masking_sweep(
     )
 
 
-def _order(order, scores, seed, total, adapter):
+def _ranking(order, scores, seed, adapter):
     """All heads in the order in which they are to be masked."""
     if order == "random":
+        total = adapter.num_layers * adapter.num_heads
         places = np.random.default_rng(seed).permutation(total)
         return [divmod(int(place), adapter.num_heads) for place in places]
     ranking = scores.ranking()
     return ranking[::-1] if order == "reverse" else ranking
 
 
-def _next(masked, count, order, adapter):
-    """`masked` and the first heads of `order`, until there are `count`."""
+def _next(masked, count, ranking, adapter):
+    """`masked` and the first heads of the ranking, until there are `count`."""
     masked = list(masked)
     left = {layer: adapter.num_heads for layer in range(adapter.num_layers)}
     for layer, _ in masked:
         left[layer] -= 1
-    for layer, head in order:
+    for layer, head in ranking:
         if len(masked) == count:
             break
         if (layer, head) not in masked and left[layer] > 1:

@@ -27,6 +27,8 @@ def arguments():
     add("--profile", choices=PROFILES, default=os.environ.get("COURSE_PROFILE") or "cpu")
     add("--resume", action="store_true", help="go on from the last checkpoint in --out")
     add("--tokenizer", help="a folder with a tokenizer, instead of training one")
+    add("--start-from", metavar="FOLDER",
+        help="a model's folder to begin with, its tokenizer included, instead of nothing")  # fmt: skip
     add("--device", help="cuda where there is one, unless told")
     add("--threads", type=int, help="OMP_NUM_THREADS, else all cores")
     add("--micro-batch", type=int, default=32, help="rows at once (32)")

@@ -17,6 +17,8 @@ from pathlib import Path
 
 import pandas as pd
 import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
 from torch.distributed.checkpoint.state_dict import (
     StateDictOptions,
     get_optimizer_state_dict,
@@ -79,9 +81,10 @@ class Run:
 def pretrain(
     text, out, *, profile="cpu", resume=False, tokenizer=None, device=None,
     micro_batch=32, evaluate_every=None, save_every=None, held_out_rows=128,
-    compile=False, fsdp=False, after_evaluation=None, stop_after=None, **changes,
+    start_from=None, compile=False, fsdp=False, after_evaluation=None, stop_after=None,
+    **changes,
 ):  # fmt: skip
-    """Train a RoBERTa from nothing on a text; returns a `Run`.
+    """Train a RoBERTa on a text, from nothing unless told; returns a `Run`.
 
     text: what `corpus.open_text` takes; out: the folder of the run; profile: `smoke`,
     `cpu` or `gpu`, and **changes: values of the `Recipe` that differ from it.
@@ -89,7 +92,8 @@ def pretrain(
     instead of training one; device: "cuda" where there is one, unless told.
     micro_batch: the most rows that go through the model at once; evaluate_every,
     save_every: steps, a tenth and a quarter of all unless told; held_out_rows: how many
-    are scored; compile: torch.compile the objective; fsdp: shard over the processes;
+    are scored; start_from: a folder whose weights and tokenizer to begin with, instead
+    of nothing; compile: torch.compile the objective; fsdp: shard over the processes;
     after_evaluation: called with (step, model), step 0 included; stop_after: end after
     so many steps as if interrupted, a checkpoint saved.
     With fsdp the returned model has this process's part: load a checkpoint for a whole.
@@ -109,9 +113,12 @@ def pretrain(
     device = device or ("cuda" if torch.cuda.is_available() else "cpu")
     with processes(device) as together:
         together.by_first(
-            functools.partial(prepare, text, out, recipe, tokenizer, resume)
+            functools.partial(prepare, text, out, recipe, tokenizer or start_from, resume)
         )
-        training = Training(out, recipe, together, micro_batch, compile, fsdp)
+        training = Training(
+            out, recipe, together, micro_batch, compile, fsdp,
+            None if resume else start_from,
+        )  # fmt: skip
         if resume:
             training.load()
         try:
@@ -194,7 +201,10 @@ def prepare(text, out, recipe, tokenizer, resume):
 class Training:
     """The state of a run: model, optimiser, schedule, data and log, at a step."""
 
-    def __init__(self, out, recipe, together, micro_batch, compile=False, sharded=False):
+    def __init__(
+        self, out, recipe, together, micro_batch, compile=False, sharded=False,
+        start_from=None,
+    ):  # fmt: skip
         self.out, self.recipe, self.together = out, recipe, together
         self.micro_batch, self.device = micro_batch, together.device
         self.tokenizer = load_tokenizer(out / "tokenizer", recipe.vocab_size)
@@ -211,6 +221,8 @@ class Training:
             self.held_out = Rows(out / "data/held_out.bin", dtype, length)
         self.dtype = number_type(recipe.precision, self.device)
         self.model = new_model(recipe).to(self.device)
+        if start_from:
+            take_weights(self.model, start_from)
         self.objective = share(
             MaskedOnly(self.model), self.model.roberta.encoder.layer, together, sharded
         )
@@ -368,6 +380,21 @@ class Training:
         for group, factor in zip(self.optimizer.param_groups, self.schedule.lr_lambdas):
             group["lr"] = self.recipe.learning_rate * factor(self.step)
         self.log.keep(self.step)
+
+
+def take_weights(model, folder):
+    """Put the weights of a model's folder into a model of the same sizes.
+
+    Raises PretrainingError where they cannot be read or do not fit.
+    """
+    try:
+        weights = load_file(Path(folder) / "model.safetensors")
+        weights |= {tied: weights[own] for tied, own in TIED.items()}
+        model.load_state_dict(weights)
+    except (OSError, SafetensorError, LookupError, RuntimeError) as error:
+        raise PretrainingError(
+            f"{folder} holds no weights that this recipe's model could start from ({error})"
+        ) from error
 
 
 def plain(name):

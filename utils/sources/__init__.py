@@ -457,7 +457,8 @@ def load_dataset(name: str):
       every sentence of GLUE's test split, whose labels are not published); embedded,
       the sentences of `utils/english` stand in, with `phenomenon` and `pair` besides;
     - `ud_english_ewt` (train, validation, test): `sent_id`, `text`, `tokens`, `lemmas`,
-      `upos`, `xpos`, `feats`, `head` (from 1; 0 is the root), `deprel`.
+      `upos`, `xpos`, `feats`, `head` (from 1; 0 is the root), `deprel`; embedded, the
+      gold trees of `utils/english` stand in.
 
     Raises `SourceError` for an unknown name, a data set that cannot be had, a wrong
     checksum, or a malformed file (with the file and the line).
@@ -473,12 +474,7 @@ def load_dataset(name: str):
     folder = _data_folder() / name if mode == "local" else None
     if folder and (folder.is_dir() or _setting() == "local"):
         return _local_dataset(name, folder)
-    if name == "cola":
-        return _from_the_grammar(name)
-    raise SourceError(
-        f"the data set {name!r} has no embedded version: set COURSE_SOURCE=hub, or "
-        f"COURSE_SOURCE=local with COURSE_DATA set to a folder that has {name}/"
-    )
+    return _from_the_grammar(name)
 
 
 def _word_list(name: str):
@@ -493,23 +489,57 @@ def _word_list(name: str):
 
 
 def _from_the_grammar(name: str):
-    """The course's own sentences in the place of CoLA's, with two columns more."""
+    """What the course's own grammar writes, in the place of CoLA or of the treebank."""
     from utils import english
 
-    tables = english.acceptability()
+    if name == "cola":
+        tables = english.acceptability()  # with two columns more
+        rows = [
+            (label, sentence)
+            for table in tables.values()
+            for label, sentence in zip(table["label"], table["sentence"])
+        ]
+        note = (
+            "sentences that the course's grammar wrote stand in for those of linguists, "
+            "so no score here can be compared with one on CoLA"
+        )
+    else:
+        tables = {split: _trees(split, size) for split, size in TREES.items()}
+        rows = [row for table in tables.values() for row in zip(*table.values())]
+        note = (
+            "sentences that the course's grammar wrote, with the trees that it built "
+            "them from, stand in for UD English EWT, so no score here can be compared "
+            "with one on that treebank"
+        )
     splits = _to_splits(name, tables)
-    text = "".join(
-        f"{label}\t{sentence}\n"
-        for table in tables.values()
-        for label, sentence in zip(table["label"], table["sentence"])
-    )
+    text = "".join("\t".join(map(str, row)) + "\n" for row in rows)
     splits.provenance = Provenance(
         "data set", name, "english", "course", "utils/english", "",
-        hashlib.sha256(text.encode()).hexdigest(), "as the course", _size(splits),
-        "sentences that the course's grammar wrote stand in for those of linguists, "
-        "so no score here can be compared with one on CoLA",
+        hashlib.sha256(text.encode()).hexdigest(), "as the course", _size(splits), note,
     )  # fmt: skip
     return splits
+
+
+TREES = {"train": 1_200, "validation": 400, "test": 400}  # how many are written
+
+
+def _trees(split: str, size: int, seed: int = 2026) -> dict[str, list]:
+    """Sentences of the course's grammar in the columns of a treebank."""
+    from utils import english
+
+    found = english.sentences(size, seed, split)
+    nothing = [["_"] * len(sentence.tokens) for sentence in found]
+    return {
+        "sent_id": [f"english-{split}-{number}" for number in range(1, size + 1)],
+        "text": [sentence.text for sentence in found],
+        "tokens": [list(sentence.tokens) for sentence in found],
+        "lemmas": [list(sentence.lemmas) for sentence in found],
+        "upos": [list(sentence.upos) for sentence in found],
+        "xpos": nothing,
+        "feats": nothing,
+        "head": [list(sentence.heads) for sentence in found],
+        "deprel": [list(sentence.deprels) for sentence in found],
+    }
 
 
 def _size(splits) -> str:
