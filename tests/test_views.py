@@ -15,12 +15,12 @@ from bs4 import BeautifulSoup
 from PIL import Image
 from transformers import BertConfig, BertForSequenceClassification, BertModel, GPT2Config, GPT2Model
 
-from utils.bertology import views
+from utils.bertology import bertviz_views, views
 from utils.bertology.heads import HeadError
 
 ALT = "Where the tokens of a short sentence look, in a small random model."
 OWN = (views.head_view, views.model_view)
-BERTVIZ = (views.bertviz_head_view, views.bertviz_model_view)
+BERTVIZ = (bertviz_views.bertviz_head_view, bertviz_views.bertviz_model_view)
 chromium = pytest.mark.skipif(not shutil.which("chromium"), reason="needs chromium")
 
 
@@ -240,7 +240,7 @@ def test_a_batch_as_large_as_the_number_of_heads_is_refused_too():
     """BertViz itself draws nonsense where heads and tokens are equally many."""
     batch = [torch.cat([w] * 4) for w in weights(tokens=4)]
     with pytest.raises(HeadError, match="4 sentences"):
-        views.bertviz_head_view(batch, words(4), alt=ALT)
+        bertviz_views.bertviz_head_view(batch, words(4), alt=ALT)
 
 
 def test_heads_that_are_not_there_and_missing_descriptions():
@@ -265,7 +265,7 @@ def test_heads_that_are_not_there_and_missing_descriptions():
 
 
 def test_bertviz_computes_what_transformers_does(bert):
-    twin = views.bertviz_bert(bert)
+    twin = bertviz_views.bertviz_bert(bert)
     ids = torch.tensor([[5, 8, 13, 21, 34, 55]])
     with torch.no_grad():
         ours, theirs = bert(ids, output_attentions=True), twin(ids)
@@ -281,14 +281,14 @@ def test_bertviz_takes_the_encoder_of_a_classifier_and_leaves_chance_alone(bert)
     classifier = BertForSequenceClassification(bert.config).eval()
     torch.manual_seed(1)
     before = torch.random.get_rng_state()
-    twin = views.bertviz_bert(classifier)
+    twin = bertviz_views.bertviz_bert(classifier)
     assert torch.equal(torch.random.get_rng_state(), before)
     assert torch.equal(twin.embeddings.word_embeddings.weight,
                        classifier.bert.embeddings.word_embeddings.weight)
 
 
 def test_the_neuron_view_carries_one_head(bert, book):
-    view = views.bertviz_neuron_view(bert, Letters(), "a cat sat", layer=1, head=2, alt=ALT)
+    view = bertviz_views.bertviz_neuron_view(bert, Letters(), "a cat sat", layer=1, head=2, alt=ALT)
     page = soup(view).iframe["srcdoc"]
     data = json.loads(re.search(r"window\.bertviz_params = (\{.*\})", page)[1])["attention"]["all"]
     ids = torch.tensor([Letters().convert_tokens_to_ids(["[CLS]", *"a cat sat", "[SEP]"])])
@@ -302,7 +302,7 @@ def test_the_neuron_view_carries_one_head(bert, book):
 
 
 def test_the_neuron_view_refuses_what_it_cannot_show(bert):
-    draw = views.bertviz_neuron_view
+    draw = bertviz_views.bertviz_neuron_view
     with pytest.raises(TypeError, match="GPT2Model"):
         draw(GPT2Model(GPT2Config(n_layer=1, n_head=2, n_embd=8, vocab_size=10)), Letters(),
              "cat", layer=0, head=0, alt=ALT)
@@ -320,12 +320,12 @@ def test_the_neuron_view_refuses_what_it_cannot_show(bert):
 
 
 def test_bertviz_in_a_notebook_is_bertvizs_own_page(bert):
-    view = views.bertviz_head_view(weights(), words(), alt=ALT)
+    view = bertviz_views.bertviz_head_view(weights(), words(), alt=ALT)
     assert "cdnjs" in view._repr_html_() and "<iframe" not in view._repr_html_()
 
 
 def test_a_frame_is_the_same_at_each_build_and_white(book):
-    first, second = (views.bertviz_model_view(weights(), words(), alt=ALT)._repr_html_() for _ in "ab")
+    first, second = (bertviz_views.bertviz_model_view(weights(), words(), alt=ALT)._repr_html_() for _ in "ab")
     assert first == second
     frame = BeautifulSoup(first, "html.parser").iframe
     assert frame["title"] == ALT and "background: #fff" in frame["style"]
@@ -333,9 +333,9 @@ def test_a_frame_is_the_same_at_each_build_and_white(book):
 
 
 def test_another_bertviz_is_noticed(book, monkeypatch):
-    monkeypatch.setattr(views, "_ADDRESSES", re.compile("never"))
+    monkeypatch.setattr(bertviz_views, "_ADDRESSES", re.compile("never"))
     with pytest.raises(ValueError, match="1.4.1"):
-        views.bertviz_head_view(weights(), words(), alt=ALT)._repr_html_()
+        bertviz_views.bertviz_head_view(weights(), words(), alt=ALT)._repr_html_()
 
 
 def test_the_build_brings_bertvizs_scripts(tmp_path, monkeypatch):
@@ -446,7 +446,7 @@ def test_bertviz_draws_from_the_sites_own_scripts_and_no_page_overflows_a_phone(
     shutil.copytree(tmp_path / "build/assets", tmp_path / "_static")
     attentions = weights(6, 12, 16)
     frames = (*(draw(attentions, words(16), alt=ALT) for draw in BERTVIZ),
-              views.bertviz_neuron_view(bert, Letters(), "a cat sat", layer=1, head=2, alt=ALT))
+              bertviz_views.bertviz_neuron_view(bert, Letters(), "a cat sat", layer=1, head=2, alt=ALT))
     own = (*(draw(attentions, words(16), alt=ALT) for draw in OWN),
            views.head_grid(np.eye(6, 12), label="Number", alt=ALT))
     body = "".join(view._repr_html_() for view in (*own, *frames)).replace(' loading="lazy"', "")
