@@ -23,7 +23,8 @@ import torch
 from scipy.stats import spearmanr
 
 from utils import bert, bertology, english, finetuning, settings
-from utils.bertology import attribution, code_structure, patterns, relations, words
+from utils.bertology import attribution, code_structure, patterns, probes, relations, words
+from utils.retrieval import Estimate
 from utils.sources import load_dataset, load_encoder, load_tokenizer
 
 RESULTS = Path(__file__).parent / "results/bertology.json"
@@ -152,6 +153,61 @@ def look():
     return {"treebanks": {name: found}}
 
 
+# --------------------------------------------------------------------------- probe
+LABELLED = 600  # sentences that the probes of labels are trained on
+
+
+def probe():
+    """Every probe, on the encoder and on its twin of random weights."""
+    name, train, test = trees()
+    found = {}
+    models = {"model": encoder(), "random weights": words.random_weights(encoder())}
+    for kind, model in models.items():
+        seen = [words.read_words(model, tokenizer(), side, hidden_states=True)
+                for side in (train, test)]  # fmt: skip
+        states, maps = [side.hidden_states for side in seen], [side.attentions for side in seen]
+        found[kind] = {
+            "attention": [summary(probes.attention_probe(maps[0], train, maps[1], test, seed=seed))
+                          for seed in SEEDS],
+            "structural": [
+                summary(probes.structural_probe(states[0], train, states[1], test, layer=layer))
+                for layer in range(len(states[0][0]))
+            ],
+        } | {
+            what: labels(probes.label_words(states[0][:LABELLED], train[:LABELLED], what),
+                         probes.label_words(states[1], test, what))
+            for what in ("upos", "deprels")
+        }  # fmt: skip
+        print(kind, json.dumps(found[kind], indent=1))
+    return {"treebanks": {name: {"probes": found}}}
+
+
+def labels(train, test):
+    """A linear probe of each layer, an MLP of three, and the layers mixed."""
+    top = train.features.size(1) - 1
+    single = [
+        summary(probes.probe(train, test, layer=layer, kind=kind)) | {"layer": layer}
+        for kind, layers in (("linear", range(top + 1)), ("mlp", (0, 2, top))) for layer in layers
+    ]  # fmt: skip
+    return {"single": single, "layers": summary(probes.probe_layers(train, test, seeds=SEEDS))}
+
+
+def summary(report):
+    """A report as JSON holds it, without the weights of the heads."""
+    found = {}
+    for name, value in vars(report).items():
+        if isinstance(value, Estimate):
+            found |= {name: round(value.value, 5), "low": round(value.low, 5),
+                      "high": round(value.high, 5)}  # fmt: skip
+        elif isinstance(value, np.ndarray) and value.ndim == 1:
+            found[name] = value.astype(float).round(5).tolist()
+        elif not isinstance(value, np.ndarray):
+            found[name] = value if isinstance(value, (str, int, type(None))) else round(float(value), 5)
+    if hasattr(report, "selectivity"):
+        found["selectivity"] = round(float(report.selectivity), 5)
+    return found
+
+
 # ---------------------------------------------------------------------------- code
 def code():
     """CAT-scores of 120 functions, with the paper's extra edges and without."""
@@ -214,7 +270,7 @@ def attributions(model, inputs, target):
     }
 
 
-PARTS = {"act": act, "look": look, "code": code, "explain": explain}
+PARTS = {"act": act, "look": look, "probe": probe, "code": code, "explain": explain}
 
 
 def main():
