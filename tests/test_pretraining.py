@@ -730,6 +730,27 @@ def test_a_tokenizer_of_ones_own(finished, tmp_path):
     pretrain(DOCS, tmp_path / "run", **SMALL, resume=True, tokenizer=own)
 
 
+def test_a_run_may_start_from_a_model(finished, tmp_path):
+    newest = checkpoints.checkpoints(finished.folder)[-1]
+    first = {}
+
+    def after_evaluation(step, model):
+        first.setdefault(step, {k: v.clone() for k, v in model.state_dict().items()})
+
+    run = pretrain(DOCS, tmp_path / "run", **SMALL, start_from=newest,
+                   after_evaluation=after_evaluation)  # fmt: skip
+    weights = load_file(newest / "model.safetensors")
+    assert all(torch.equal(first[0][name], weight) for name, weight in weights.items())
+    assert not torch.equal(run.model.lm_head.bias, weights["lm_head.bias"])  # and went on
+    assert run.held_out.held_out_loss.iloc[0] == finished.held_out.held_out_loss.iloc[-1]
+    refuses("no weights that this recipe's model could start from", DOCS, tmp_path / "other",
+            start_from=newest, num_hidden_layers=1)  # fmt: skip
+    (tmp_path / "without").mkdir()
+    shutil.copytree(newest, tmp_path / "without", dirs_exist_ok=True)
+    (tmp_path / "without/model.safetensors").unlink()
+    refuses("no weights that", DOCS, tmp_path / "another", start_from=tmp_path / "without")
+
+
 @pytest.mark.parametrize(
     "name, value",
     [("learning_rate", 1e-4), ("steps", 7), ("vocab_size", 300), ("row_length", 10**6),
