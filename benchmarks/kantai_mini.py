@@ -1,10 +1,11 @@
 """What kantai-mini learned, measured once and kept: held-out losses, and minimal pairs.
 
-    python -m benchmarks.kantai_mini runs/kantai-mini            # both tables
-    python -m benchmarks.kantai_mini runs/kantai-mini --pairs 10 # fewer minimal pairs
+    python -m benchmarks.kantai_mini runs/kantai-mini runs/kantai-mini-2    # both tables
+    python -m benchmarks.kantai_mini runs/kantai-mini-2 --pairs 10   # fewer minimal pairs
 
-The folder is that of the run: it has the ids that the model was trained on, from which
-the n-grams are counted, and those that were held out. The model is the published one.
+The folders are those of the runs that made the model, each begun from the one before. The
+last has the ids that the model was trained on, from which the n-grams are counted, and
+those that were held out. The model is the published one.
 
 - `benchmarks/results/kantai_mini.json`: nats for each hidden token of the held-out text,
   with the same masks for all: the model, three n-grams, and the uniform guess.
@@ -21,6 +22,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from utils import bert, english, finetuning, masked_lm, ngrams, settings
 from utils.pretraining import Rows, order
@@ -98,14 +100,19 @@ def minimal_pairs(number, model, tokenizer, bidirectional):
             "phenomena": table["accuracy"].drop("all").round(4).to_dict(),
         }
     return {
-        "command": "python -m benchmarks.kantai_mini runs/kantai-mini",
+        "command": "python -m benchmarks.kantai_mini runs/kantai-mini runs/kantai-mini-2",
         "split": "test", "pairs": len(pairs), "core": list(english.CORE), "systems": systems,
     }  # fmt: skip
 
 
-def curve(log):
-    """The held-out losses of the run, and the training loss between them."""
-    scored = log.dropna(subset="held_out_loss")
+def curve(logs):
+    """The held-out losses of runs that go on from one another, counted through."""
+    parts, step, tokens = [], 0, 0
+    for log in logs:
+        scored = log.dropna(subset="held_out_loss")
+        parts.append(scored.assign(step=scored.step + step, tokens=scored.tokens + tokens))
+        step, tokens = step + log.step.iloc[-1], tokens + log.tokens.iloc[-1]
+    scored = pd.concat(parts).drop_duplicates("step")  # the end of one is the next one's 0
     return {
         "step": scored.step.astype(int).tolist(),
         "tokens": scored.tokens.astype(int).tolist(),
@@ -115,18 +122,19 @@ def curve(log):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("run", type=Path, help="the folder of the run")
+    parser.add_argument("runs", type=Path, nargs="+", help="the folders of the runs, in order")
     parser.add_argument("--pairs", type=int, default=40, help="of each phenomenon (40)")
     chosen = parser.parse_args()
     settings.setup(profile="cpu")
-    newest = sorted(chosen.run.glob("checkpoint-*"))[-1]
+    run = chosen.runs[-1]
+    newest = sorted(run.glob("checkpoint-*"))[-1]
     recipe, _ = finished(newest)
-    corpus = read_corpus(chosen.run / "data")
+    corpus = read_corpus(run / "data")
     model, tokenizer = load_masked_lm("kantai-mini"), load_tokenizer("kantai-mini")
-    counted = n_grams(chosen.run, corpus, recipe)
-    losses = held_out(chosen.run, corpus, recipe, model, counted)
+    counted = n_grams(run, corpus, recipe)
+    losses = held_out(run, corpus, recipe, model, counted)
     losses = {n: round(v, 4) if isinstance(v, float) else v for n, v in losses.items()}
-    losses["curve"] = curve(read_log(chosen.run / "log.csv"))
+    losses["curve"] = curve([read_log(folder / "log.csv") for folder in chosen.runs])
     judged = minimal_pairs(chosen.pairs, model, tokenizer, counted["bidirectional"])
     for name, found in (("kantai_mini", losses), ("minimal_pairs", judged)):
         (RESULTS / f"{name}.json").write_text(json.dumps(found, indent=1) + "\n")

@@ -164,11 +164,6 @@ def relation_table(
     """
     if not same_split:
         check_apart(picked_on.trees, scored_on.trees)
-    if picked_on.hits.shape[1:] != scored_on.hits.shape[1:]:
-        raise ValueError(
-            f"the splits were read by different models: {picked_on.hits.shape[2:]} and "
-            f"{scored_on.hits.shape[2:]} layers and heads"
-        )
     names = _relations(picked_on, scored_on, relations, least)
     rows, columns = [], []
     for name in names:
@@ -209,7 +204,12 @@ def of_relation(arcs, name):
 
 
 def _relations(picked_on, scored_on, relations, least):
-    """The names of the table's rows."""
+    """The names of the table's rows, of two splits that one model has read."""
+    if picked_on.hits.shape[1:] != scored_on.hits.shape[1:]:
+        raise ValueError(
+            f"the splits were read by different models: {picked_on.hits.shape[2:]} and "
+            f"{scored_on.hits.shape[2:]} layers and heads"
+        )
     if relations is None:
         counts = Counter(scored_on.relation.tolist())
         other = Counter(picked_on.relation.tolist())

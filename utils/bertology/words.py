@@ -18,6 +18,7 @@ from torch import nn
 from utils.bertology.capturing import capture
 from utils.bertology.heads import HeadAdapter
 from utils.masked_lm import longest_input
+from utils.transformer import LayerNorm
 
 
 # ----------------------------------------------------------------------- sentences
@@ -273,7 +274,7 @@ def random_weights(model, seed=0):
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for module in control.modules():
-            norm = isinstance(module, nn.LayerNorm)
+            norm = isinstance(module, (nn.LayerNorm, LayerNorm))  # the course has its own
             for name, parameter in module.named_parameters(recurse=False):
                 if parameter is kept:
                     continue

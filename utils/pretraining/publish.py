@@ -9,7 +9,6 @@ Taught in: chapter 4, section "What the model learned".
 import argparse
 import json
 import math
-import shutil
 from pathlib import Path
 
 import torch
@@ -17,7 +16,7 @@ from safetensors.torch import load_file
 
 from utils import masked_lm, settings
 from utils.pretraining import checkpoints, order
-from utils.pretraining.corpus import Rows, read_corpus, roberta_tokenizer
+from utils.pretraining.corpus import Rows, load_tokenizer, read_corpus, roberta_tokenizer
 from utils.pretraining.engine import read_log
 from utils.pretraining.objective import MaskedOnly, masked_tokens
 from utils.pretraining.recipe import PretrainingError, Recipe
@@ -46,13 +45,14 @@ def publish(run, out, command, licence="cc-by-sa-4.0"):
     if out.exists():
         raise PretrainingError(f"{out} is there already: remove it, or choose another name")
     weights = load_file(newest / "model.safetensors")
-    tokenizer = roberta_tokenizer(run / "tokenizer")
-    tokenizer.model_max_length = recipe.row_length
+    trained = load_tokenizer(run / "tokenizer", recipe.vocab_size)
     out.mkdir(parents=True)
+    # vocab.json and merges.txt, which a run that was given its tokenizer may not have.
+    trained.backend_tokenizer.model.save(str(out))
+    tokenizer = roberta_tokenizer(out)
+    tokenizer.model_max_length = recipe.row_length
     half = {name: weight.half() for name, weight in weights.items()}
     checkpoints.write_model(out, half, recipe, tokenizer)
-    for name in ("vocab.json", "merges.txt"):
-        shutil.copyfile(run / "tokenizer" / name, out / name)
     config = json.loads((out / "config.json").read_text()) | {"dtype": "float16"}
     (out / "config.json").write_text(json.dumps(config, indent=2) + "\n")
     corpus = read_corpus(run / "data")

@@ -458,7 +458,10 @@ def load_dataset(name: str):
       the sentences of `utils/english` stand in, with `phenomenon` and `pair` besides;
     - `ud_english_ewt` (train, validation, test): `sent_id`, `text`, `tokens`, `lemmas`,
       `upos`, `xpos`, `feats`, `head` (from 1; 0 is the root), `deprel`; embedded, the
-      gold trees of `utils/english` stand in.
+      gold trees of `utils/english` stand in;
+    - the other tasks of GLUE, `sst2`, `mrpc`, `qqp`, `mnli`, `qnli`, `rte`, `wnli`,
+      `stsb` (train, validation; validation_matched and validation_mismatched of mnli):
+      GLUE's columns and `label`; from the hub alone.
 
     Raises `SourceError` for an unknown name, a data set that cannot be had, a wrong
     checksum, or a malformed file (with the file and the line).
@@ -471,6 +474,11 @@ def load_dataset(name: str):
         return _word_list(name)
     if mode == "hub":
         return _hub_dataset(name)
+    if name in catalogue.GLUE:
+        raise SourceError(
+            f"the data set {name!r} comes from the hub alone, which COURSE_SOURCE="
+            f"{_setting()} does not reach: set COURSE_SOURCE=hub, on a network"
+        )
     folder = _data_folder() / name if mode == "local" else None
     if folder and (folder.is_dir() or _setting() == "local"):
         return _local_dataset(name, folder)
@@ -576,23 +584,28 @@ def _read_split(name: str, split: str, path: Path) -> dict[str, list]:
     return {key: [sentence[key] for sentence in sentences] for key in sentences[0]}
 
 
+SPLIT = r"train|(?:validation|dev|test)(?:_(?:mis)?matched)?"  # in a file's name
+HUB_ALONE = "This data set comes from the hub alone."
+
+
 def _hub_dataset(name: str):
     import datasets
 
     entry = DATA[name]
     patterns = [f"{entry.config}/*.parquet", f"*/{entry.config}/*.parquet"]
-    folder = _from_hub(entry, patterns, "dataset")
+    otherwise = HUB_ALONE if name in catalogue.GLUE else hub.OTHERWISE
+    folder = _from_hub(entry, patterns, "dataset", otherwise)
     files = {}
     for path in sorted(folder.rglob("*.parquet")):
         _, _, place = f"/{path.relative_to(folder).as_posix()}".rpartition(
             f"/{entry.config}/"
         )
-        if split := re.search(r"train|validation|dev|test", place):
+        if split := re.search(SPLIT, place):
             files.setdefault(split[0].replace("dev", "validation"), []).append(path)
     if lacking := [split for split in entry.files if split not in files]:
         raise SourceError(
             f"{entry.repo} (config {entry.config}) at {folder.name[:12]} has no "
-            f"parquet file for {', '.join(lacking)}. {hub.OTHERWISE}"
+            f"parquet file for {', '.join(lacking)}. {otherwise}"
         )
     try:
         with hub.quiet():
@@ -611,8 +624,8 @@ def _hub_dataset(name: str):
 
 def _columns(name: str, rows) -> dict[str, list]:
     """The hub's columns as the local files have them: a chapter sees one kind."""
-    if name == "cola":
-        return {"sentence": list(rows["sentence"]), "label": list(rows["label"])}
+    if columns := DATA[name].columns:
+        return {column: list(rows[column]) for column in columns}
     upos = getattr(rows.features["upos"], "feature", None)
     names = getattr(upos, "names", None)  # stored as numbers, or as the tags
     keys = ("tokens", "lemmas", "upos", "xpos", "feats", "head", "deprel")

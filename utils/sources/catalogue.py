@@ -45,6 +45,7 @@ class Data:
     revision: str
     licence: str
     files: dict[str, str]  # split: file in COURSE_DATA/<name>/
+    columns: tuple[str, ...] = ()  # that are kept, where they are kept as they are
 
 
 @dataclass(frozen=True)
@@ -100,17 +101,37 @@ BOOKS = {
 PUBLIC_DOMAIN = "public domain in the USA"
 TEXTS = ["wikipedia", *BOOKS]
 
+GLUE_REVISION = "bcdcba79d07bc864c1c254ccfcedcce55bcc9a8c"
+GLUE = {  # the tasks that the hub alone has: name -> columns; their test labels are hidden
+    "sst2": ("sentence",),
+    "mrpc": ("sentence1", "sentence2"),
+    "qqp": ("question1", "question2"),
+    "mnli": ("premise", "hypothesis"),
+    "qnli": ("question", "sentence"),
+    "rte": ("sentence1", "sentence2"),
+    "wnli": ("sentence1", "sentence2"),
+    "stsb": ("sentence1", "sentence2"),
+}
+MNLI_SPLITS = ("train", "validation_matched", "validation_mismatched")
 DATA = {
     "cola": Data(
-        "nyu-mll/glue", "cola", "bcdcba79d07bc864c1c254ccfcedcce55bcc9a8c",
+        "nyu-mll/glue", "cola", GLUE_REVISION,
         "copyright with the authors of the sentences; fair use for research",
         {split: f"{split}.tsv" for split in ("train", "validation", "test")},
+        ("sentence", "label"),
     ),
     "ud_english_ewt": Data(
         "universal-dependencies/universal_dependencies", "en_ewt", "main",
         "CC BY-SA 4.0",
         {split: f"{split}.conllu" for split in ("train", "validation", "test")},
     ),
+} | {
+    name: Data(
+        "nyu-mll/glue", name, GLUE_REVISION, "see the authors of the task's data",
+        dict.fromkeys(MNLI_SPLITS if name == "mnli" else ("train", "validation"), ""),
+        (*columns, "label"),
+    )
+    for name, columns in GLUE.items()
 }  # fmt: skip
 WORD_LISTS = {
     "wordsim353": Packaged(
