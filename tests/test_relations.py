@@ -359,9 +359,12 @@ def test_intervals_resample_sentences_and_not_arcs():
     assert row["accuracy"] == pytest.approx(0.5)
     width = 2 * 1.96 * (0.25 / 60) ** 0.5  # 60 sentences, not 120 arcs
     assert row["high"] - row["low"] == pytest.approx(width, rel=0.08)
-    other = relation_table(arcs, arcs, "x", same_split=True, resamples=4000, seed=1)
     again = relation_table(arcs, arcs, "x", same_split=True, resamples=4000)
-    assert again.iloc[0].equals(row) and not other.iloc[0].equals(row)
+    few = {
+        relation_table(arcs, arcs, "x", same_split=True, resamples=15, seed=seed)["low"][0]
+        for seed in range(5)
+    }
+    assert again.iloc[0].equals(row) and len(few) > 1
 
 
 def test_the_choice_is_made_on_the_other_split_than_the_score(chosen, scored):

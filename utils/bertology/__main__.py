@@ -31,6 +31,7 @@ from utils.bertology.importance import (
     batches,
     by_layer,
     head_importance,
+    mask_more,
     masking_sweep,
     paired_change,
     predictions,
@@ -59,7 +60,7 @@ def arguments(argv=None):
     )
     add = parser.add_argument
     add("--model", required=True, metavar="NAME",
-        help="a folder that save_pretrained or save_pruned wrote, or a model of the hub")  # fmt: skip
+        help="a folder that save_pretrained or save_pruned wrote, or a hub id")  # fmt: skip
     add("--task", required=True, choices=TASKS)
     add("--out", type=Path, metavar="FOLDER",
         help="of the tables (runs/bertology/MODEL-TASK)")  # fmt: skip
@@ -68,7 +69,7 @@ def arguments(argv=None):
         help="the examples that are scored (validation)")  # fmt: skip
     add("--limit", type=whole, metavar="N", help="score N of them, drawn at random (all)")
     add("--rank-on", type=whole, default=1000, metavar="N",
-        help="training examples that importance is computed on; none is scored (1000)")  # fmt: skip
+        help="training examples to compute importance on, never scored (1000)")  # fmt: skip
     add("--normalise", default="layer", choices=["none", *NORMALISATIONS[1:]],
         help="how importance is scaled (layer)")  # fmt: skip
     add("--shares", type=share, nargs="+", metavar="SHARE",
@@ -211,7 +212,8 @@ class Study:
             name: self.classifier.score(score)(self.labels, self.answers)
             for name, score in self.task.scores.items()
         }
-        print("score: " + ", ".join(f"{name} {value:.4f}" for name, value in scores.items()))
+        found = ", ".join(f"{name} {value:.4f}" for name, value in scores.items())
+        print(f"score: {found}")
         if self.task.labels and len(np.unique(self.answers)) == 1:
             print("note: the model gives one and the same answer to all of them")
         self.numbers["scores"] = scores
@@ -229,7 +231,8 @@ class Study:
             looks, even = self.looks()
             table = table.merge(looks, on=["layer", "head"])
         self.tables["heads"] = table
-        heading("Importance of the heads", f"n = {raw.n:,}; scaled by: {self.chosen.normalise}")
+        scale = f"n = {raw.n:,}; scaled by: {self.chosen.normalise}"
+        heading("Importance of the heads", scale)
         columns = ["layer", "head", "importance", "standard error", "raw"]
         show(table[columns + ["entropy"] * self.whole].head(SHOWN))
         print(f"the first {min(SHOWN, len(table))} of {len(table)}; raw: not scaled")
@@ -271,7 +274,8 @@ class Study:
         ]  # fmt: skip
         table = pd.concat(parts, ignore_index=True)
         table["masked"] = [
-            " ".join(f"{layer}:{head}" for layer, head in heads) for heads in table["masked"]
+            " ".join(f"{layer}:{head}" for layer, head in heads)
+            for heads in table["masked"]
         ]
         self.tables["sweep"] = table
         show(table.drop(columns="masked"))
@@ -285,7 +289,7 @@ class Study:
         if not count:
             print("nothing to prune: --prune names the share of the heads")
             return
-        gone = least_important(self.scores, self.adapter, count)
+        gone = mask_more([], count, self.scores.ranking(), self.adapter)
         self.gone = gone
         device = next(self.model.parameters()).device
         some = np.arange(min(self.batch_size, len(self.scored)))
@@ -297,11 +301,12 @@ class Study:
             self.model, self.scored, mask_without(self.adapter, gone), self.batch_size
         )
         pruned = predictions(self.pruned, self.scored, None, self.batch_size)
+        before = report.heads_before, report.parameters_before
+        after = report.heads_after, report.parameters_after
         self.tables["pruning"] = pd.DataFrame([
-            self.pruning_row("whole", report.heads_before, report.parameters_before,
-                             self.answers),
-            self.pruning_row("masked", report.heads_before, report.parameters_before, masked),
-            self.pruning_row("pruned", report.heads_after, report.parameters_after, pruned),
+            self.pruning_row("whole", *before, self.answers),
+            self.pruning_row("masked", *before, masked),
+            self.pruning_row("pruned", *after, pruned),
         ])  # fmt: skip
         show(self.tables["pruning"])
         print(report)
@@ -333,20 +338,9 @@ class Study:
         table = benchmark(models, batch_sizes=SPEED_BATCHES, length=length, inputs=how)
         self.tables["speed"] = table
         where = next(self.model.parameters()).device.type
-        heading("Speed", f"{length} tokens, on {where}, {torch.get_num_threads()} threads")
+        heading("Speed", f"{length} tokens, {where}, threads: {torch.get_num_threads()}")
         show(table.drop(columns=["length", "threads"]))
         print("ms of a batch, the median of 9 interleaved repetitions; speed-up: of whole")
-
-
-def least_important(scores, adapter, count):
-    """The `count` least important (layer, head) pairs; each layer keeps one head."""
-    left = {layer: adapter.kept(layer) for layer in range(adapter.num_layers)}
-    gone = []
-    for layer, head in scores.ranking():
-        if len(gone) < count and head in left[layer] and len(left[layer]) > 1:
-            left[layer].remove(head)
-            gone.append((layer, head))
-    return gone
 
 
 def find_device(name):

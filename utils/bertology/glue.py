@@ -166,9 +166,14 @@ def read_part(task, dataset, split):
             f"the labels of the split {split!r} of {task.name} are not published: choose "
             f"another --split"
         )
-    allowed = range(len(task.labels))
-    if not np.isfinite(labels).all() or (task.labels and not np.isin(labels, allowed).all()):
-        raise GlueError(f"the split {split!r} of {task.name} has labels that are none of its")
+    strange = ~np.isfinite(labels)
+    if task.labels:
+        strange = ~np.isin(labels, range(len(task.labels)))
+    if strange.any():
+        raise GlueError(
+            f"the split {split!r} of {task.name} has the label {labels[strange][0]}, which "
+            f"is none of the task's"
+        )
     labels = labels.astype(np.int64 if task.labels else np.float32)
     return Part(tuple(list(rows[column]) for column in task.columns), labels)
 
@@ -209,14 +214,14 @@ class PairExamples:
     pair first; `truncated` counts them. Which text a token is of, `token_type_ids`, is
     given where segments is True.
 
-    Raises ValueError for texts of different numbers, or one that has no tokens.
+    Raises GlueError for texts of different numbers, or one that has no tokens.
     """
 
     def __init__(self, tokenizer, texts, labels, max_length, segments=True):
         texts = [check_sentences(column) for column in texts]
         if any(len(column) != len(labels) for column in texts):
             sizes = [len(column) for column in texts]
-            raise ValueError(f"{sizes} texts and {len(labels)} labels: they are as many")
+            raise GlueError(f"{sizes} texts and {len(labels)} labels: they are as many")
         whole = tokenizer(*texts, truncation=False, verbose=False)["input_ids"]
         self.truncated = sum(len(ids) > max_length for ids in whole)
         rows = tokenizer(
@@ -227,7 +232,7 @@ class PairExamples:
         self.lengths = np.array([len(ids) for ids in self.input_ids])
         if not self.lengths.all():
             place = int(self.lengths.argmin())
-            raise ValueError(f"example {place} has no tokens: {texts[0][place]!r}")
+            raise GlueError(f"example {place} has no tokens: {texts[0][place]!r}")
         self.labels = torch.as_tensor(np.asarray(labels))
         self.pad_id = tokenizer.pad_token_id
 
@@ -412,7 +417,7 @@ def check_family(config, location):
     """GlueError for a family of models whose heads are not known here."""
     if config.model_type not in FAMILIES:
         raise GlueError(
-            f"{location} is a {config.model_type}; heads are known of these: "
+            f"{location} is of the family {config.model_type}; heads are known of these: "
             f"{', '.join(FAMILIES)}"
         )
 

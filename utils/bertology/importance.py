@@ -291,7 +291,9 @@ def masking_sweep(
             f" at most, since a layer keeps one head"
         )
     if scores is None and order in ("importance", "reverse"):
-        scores = head_importance(model, rank_on, normalise=normalise)
+        scores = head_importance(
+            model, rank_on, normalise=normalise, batch_size=batch_size
+        )
     labels, whole = labels_of(examples), predictions(model, examples, None, batch_size)
     rows = []
     for seed in seeds if order == "random" else (seeds[0],):
@@ -301,10 +303,11 @@ def masking_sweep(
                 if order == "recomputed":
                     mask = mask_without(adapter, masked)
                     scores = head_importance(
-                        model, rank_on, head_mask=mask, normalise=normalise
-                    )
+                        model, rank_on, head_mask=mask, normalise=normalise,
+                        batch_size=batch_size,
+                    )  # fmt: skip
                 ranking = _ranking(order, scores, seed, adapter)
-                masked = _next(masked, count, ranking, adapter)
+                masked = mask_more(masked, count, ranking, adapter)
             answers = predictions(model, examples, mask_without(adapter, masked), batch_size)
             rows.append((order, seed, share, count,
                          *scored(labels, whole, answers, metric), list(masked)))  # fmt: skip
@@ -323,16 +326,22 @@ def _ranking(order, scores, seed, adapter):
     return ranking[::-1] if order == "reverse" else ranking
 
 
-def _next(masked, count, ranking, adapter):
-    """`masked` and the first heads of the ranking, until there are `count`."""
+def mask_more(masked, count, ranking, adapter):
+    """`masked` and the first heads of the ranking, until there are `count`.
+
+    masked, ranking: (layer, head) pairs. A layer keeps one head, and a head that was
+    pruned before is passed over.
+    Taught in: chapter 5, section "Masking in a row".
+    """
     masked = list(masked)
-    left = {layer: adapter.num_heads for layer in range(adapter.num_layers)}
+    left = {layer: len(adapter.kept(layer)) for layer in range(adapter.num_layers)}
     for layer, _ in masked:
         left[layer] -= 1
     for layer, head in ranking:
         if len(masked) == count:
             break
-        if (layer, head) not in masked and left[layer] > 1:
+        there = head in adapter.kept(layer) and (layer, head) not in masked
+        if there and left[layer] > 1:
             masked.append((layer, head))
             left[layer] -= 1
     return masked

@@ -26,6 +26,7 @@ from scipy.sparse.csgraph import minimum_spanning_tree, shortest_path
 from scipy.stats import spearmanr
 from torch import nn
 
+from utils.bertology.relations import check_attentions
 from utils.bertology.words import check_apart
 from utils.retrieval import Estimate, bootstrap
 
@@ -415,10 +416,10 @@ def tree_distances(heads):
     words = len(heads)
     edges = np.zeros((words, words))
     for dependent, head in enumerate(heads):
-        if head:
+        if 0 < head <= words:
             edges[dependent, head - 1] = 1
     found = shortest_path(edges, directed=False, unweighted=True)
-    if not np.isfinite(found).all() or edges.sum() != words - 1:
+    if 0 not in heads or edges.sum() != words - 1 or not np.isfinite(found).all():
         raise ValueError(f"the heads {tuple(heads)} make no tree")
     return found.astype(int)
 
@@ -484,14 +485,14 @@ def attention_probe(
     Taught in: chapter 5, section "Trees in the attention".
     """
     check_apart(train_trees, test_trees)
-    for attentions, trees in ((train_attentions, train_trees), (test_attentions, test_trees)):
-        if len(attentions) != len(trees) or any(
-            a.dim() != 4 or a.size(-1) != len(t.tokens) for a, t in zip(attentions, trees)
-        ):
-            raise ValueError(
-                "the attentions are not of these sentences: [L, H, W, W] for each is needed"
-            )
-    shape = train_attentions[0].shape[:2]
+    train_attentions = check_attentions(train_attentions, train_trees)
+    test_attentions = check_attentions(test_attentions, test_trees)
+    shape, other = train_attentions[0].shape[:2], test_attentions[0].shape[:2]
+    if shape != other:
+        raise ValueError(
+            f"the splits were read by different models: {tuple(shape)} and "
+            f"{tuple(other)} layers and heads"
+        )
     torch.manual_seed(seed)
     weights = torch.zeros(2, shape.numel(), requires_grad=True)
     optimizer = torch.optim.Adam([weights], lr=learning_rate)
@@ -507,7 +508,8 @@ def attention_probe(
                         gold_heads(train_trees[i]), reduction="sum",
                     ) for i in places
                 ]  # fmt: skip
-                loss = sum(losses) / sum(len(gold_heads(train_trees[i])) for i in places)
+                arcs = sum(len(gold_heads(train_trees[i])) for i in places)
+                loss = sum(losses) / max(arcs, 1)
                 optimizer.zero_grad()
                 loss.backward()
                 optimizer.step()
@@ -541,4 +543,4 @@ def dependents(tree):
 
 def gold_heads(tree):
     """The place of the head of each of `dependents`, [arcs]."""
-    return torch.tensor([head - 1 for head in tree.heads if head])
+    return torch.tensor([head - 1 for head in tree.heads if head], dtype=torch.long)

@@ -597,10 +597,11 @@ def _hub_dataset(name: str):
     folder = _from_hub(entry, patterns, "dataset", otherwise)
     files = {}
     for path in sorted(folder.rglob("*.parquet")):
-        _, _, place = f"/{path.relative_to(folder).as_posix()}".rpartition(
+        _, inside, place = f"/{path.relative_to(folder).as_posix()}".rpartition(
             f"/{entry.config}/"
         )
-        if split := re.search(SPLIT, place):
+        # The folder also holds what was downloaded for the other tasks before.
+        if inside and (split := re.search(SPLIT, place)):
             files.setdefault(split[0].replace("dev", "validation"), []).append(path)
     if lacking := [split for split in entry.files if split not in files]:
         raise SourceError(
