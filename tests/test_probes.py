@@ -51,8 +51,9 @@ def random_trees(number, seed, words=(4, 12), marks=0.15):
     for _ in range(number):
         n = int(rng.integers(*words))
         upos = np.where(rng.random(n) < marks, "PUNCT", "NOUN")
-        trees.append(Tree(tuple(f"w{rng.integers(99)}" for _ in range(n)),
-                          tuple(upos.tolist()), random_heads(n, rng), ("dep",) * n))  # fmt: skip
+        tokens = tuple(f"w{rng.integers(99)}" for _ in range(n))
+        heads = random_heads(n, rng)
+        trees.append(Tree(tokens, tuple(upos.tolist()), heads, ("dep",) * n))
     return trees
 
 
@@ -80,7 +81,7 @@ def test_wrong_vectors_and_labels_are_refused(trained_on):
         (good[:1], trees, "hidden states of 1 sentences and 2 trees"),
         ([], [], "at least one"),
         ([good[0], good[1][:, 1:]], trees, r"sentence 1: .* is needed"),
-        ([good[0][0], good[1]], trees, rf"sentence 0: .*\[L \+ 1, {len(trees[0].tokens)}, d\]"),
+        ([good[0][0], good[1]], trees, r"sentence 0: .*\[L \+ 1, \d+, d\] is needed"),
     ]:
         for function in (check_states, label_words):
             with pytest.raises(ValueError, match=message):
@@ -177,6 +178,25 @@ def test_the_control_is_found_where_vectors_know_the_word():
     assert report.by_word == 1.0 > report.majority
 
 
+def test_the_control_is_drawn_anew_with_the_seed_from_the_labels_trained_on(monkeypatch):
+    train, test = labelled(300, 1), labelled(200, 2, types=600)
+    asked = []
+
+    def fit(features, labels, *others):
+        asked.append((labels, others[1]))
+        return np.zeros(len(others[0]))
+
+    monkeypatch.setattr(probes, "fit_and_score", fit)
+    for seed in (3, 4):
+        probe(train, test, layer=1, seed=seed)
+        control = control_labels(train.labels, [*train.words, *test.words], seed)
+        task, by_heart = asked[-2:]
+        assert (task[0] == train.labels).all() and (task[1] == test.labels).all()
+        assert (by_heart[0] == control[train.words]).all()
+        assert (by_heart[1] == control[test.words]).all()
+    assert (asked[1][0] != asked[3][0]).any()
+
+
 def test_a_probe_is_the_same_again_with_its_seed(found):
     sets = labelled(1500, 1), labelled(800, 2)
     torch.manual_seed(123)
@@ -200,7 +220,7 @@ def test_labels_that_training_never_saw_count_as_wrong():
     assert hits[unseen].sum() == 0 and hits[~unseen].mean() > 0.95
     report = probe(fewer, test, layer=1, **QUICK)
     assert report.n == 800
-    assert report.score.value == pytest.approx(hits.mean(), abs=0.01)
+    assert report.score == over_sentences(hits, test.sentence)
     assert report.score.value <= 1 - unseen.mean()
 
 
@@ -236,7 +256,8 @@ def test_a_control_label_belongs_to_the_word_in_every_split():
     other = control_labels(train.labels, [*train.words, *test.words], seed=5)
     assert 0.1 < (other[train.words] == control[train.words]).mean() < 0.6
     # It is of the word alone, and says nothing about the label.
-    assert abs((control[train.words] == train.labels).mean() - np.dot(SHARES, SHARES)) < 0.08
+    agreement = (control[train.words] == train.labels).mean()
+    assert agreement == pytest.approx(np.dot(SHARES, SHARES), abs=0.08)
 
 
 def test_control_labels_have_the_shares_of_the_labels():
@@ -272,6 +293,7 @@ def test_the_interval_is_over_sentences_and_not_words():
     found = over_sentences(hits, sentence)
     assert found.value == 0.5
     assert found.high - found.low == pytest.approx(2 * 1.96 * 0.05, rel=0.2)
+    assert over_sentences(hits, 7 * sentence) == found  # the numbers are nothing
     words = over_sentences(hits, np.arange(2000))
     assert words.high - words.low < 0.3 * (found.high - found.low)
     # Sentences of unequal length: the mean over words, not the mean of sentences' means.
@@ -455,8 +477,10 @@ def test_found_edges_are_those_of_networkx_and_leave_marks_out():
 
 def test_found_edges_on_trees_made_by_hand():
     #        the cat , slept  .   with "cat" under "slept"
-    tree = Tree(("the", "cat", ",", "slept", "."), ("DET", "NOUN", "PUNCT", "VERB", "PUNCT"),
-                (2, 4, 2, 0, 4), ("det", "nsubj", "punct", "root", "punct"))  # fmt: skip
+    tree = Tree(
+        ("the", "cat", ",", "slept", "."), ("DET", "NOUN", "PUNCT", "VERB", "PUNCT"),
+        (2, 4, 2, 0, 4), ("det", "nsubj", "punct", "root", "punct"),
+    )  # fmt: skip
     true = tree_distances(tree.heads).astype(float)
     assert found_edges(true, tree) == (2, 2, 2)  # the comma does not cut the chain
     wrong = 10.0 - true
@@ -503,15 +527,16 @@ def test_batches_have_sentences_of_like_length_each_of_them_once():
     batches = length_batches(lengths, 10, np.random.default_rng(0))
     assert sorted(i for batch in batches for i in batch) == list(range(103))
     assert sorted(len(batch) for batch in batches) == [3] + [10] * 10
-    spans = sorted((min(lengths[i] for i in b), max(lengths[i] for i in b)) for b in batches)
+    inside = [[lengths[i] for i in batch] for batch in batches]
+    spans = sorted((min(batch), max(batch)) for batch in inside)
     assert all(one[1] <= other[0] for one, other in zip(spans, spans[1:]))
-    firsts = [min(lengths[i] for i in batch) for batch in batches]
+    firsts = [min(batch) for batch in inside]
     assert firsts != sorted(firsts)  # and not the short ones first
     again = length_batches(lengths, 10, np.random.default_rng(0))
     assert all((a == b).all() for a, b in zip(batches, again))
     other = length_batches(lengths, 10, np.random.default_rng(1))
     assert [b.tolist() for b in other] != [b.tolist() for b in batches]
-    same = [length_batches([5] * 20, 10, np.random.default_rng(s))[0].tolist() for s in (1, 2)]
+    same = [length_batches([5] * 20, 10, np.random.default_rng(s))[0] for s in (1, 2)]
     assert sorted(same[0]) != sorted(same[1])  # equal lengths are mixed anew
 
 
@@ -669,8 +694,9 @@ def test_a_planted_head_has_the_largest_weight_in_its_direction(way, other):
 
 
 def test_attention_noise_is_near_chance_and_marks_are_not_scored():
-    train, test = random_trees(150, 1), random_trees(100, 2)
-    report = attention_probe(noisy_attention(train, 1), train, noisy_attention(test, 2), test)
+    train, test = random_trees(150, 1), random_trees(100, 4)
+    attentions = noisy_attention(train, 1), noisy_attention(test, 2)
+    report = attention_probe(attentions[0], train, attentions[1], test)
     asked = [
         (i, t) for t in test for i, head in enumerate(t.heads)
         if head and t.upos[i] != "PUNCT"
@@ -680,6 +706,8 @@ def test_attention_noise_is_near_chance_and_marks_are_not_scored():
     assert report.uas.value == pytest.approx(chance, abs=0.08)
     right = np.mean([t.heads[i] - 1 == i + 1 for i, t in asked])
     assert report.right_neighbour == pytest.approx(right) and 0.05 < right < 0.4
+    left = np.mean([t.heads[i] - 1 == i - 1 for i, t in asked])
+    assert right != pytest.approx(left)  # or the wrong side would not be seen
 
 
 def test_a_head_one_place_away_is_not_the_head():
@@ -726,13 +754,13 @@ def test_attention_probes_are_the_same_again_and_refuse_what_is_wrong():
     assert (seeds[0].from_head != seeds[1].from_head).any()
     copied = [Tree(*tree) for tree in train]
     two = [a[:, :2] for a in attentions[1]]
-    few = attentions[1][:1] + two[1:]
+    few, flat = attentions[1][:1] + two[1:], [a[0] for a in attentions[0]]
     for arguments, message in [
         ((attentions[0], train, attentions[0], train), "another split"),
         ((attentions[0], train, attentions[0], copied), "another split"),
         ((attentions[0][1:], train, attentions[1], test), "19 sentences and 20 trees"),
         ((attentions[0], train, attentions[1][::-1], test), r"sentence \d+: the attention"),
-        (([a[0] for a in attentions[0]], train, attentions[1], test), "sentence 0: .* needed"),
+        ((flat, train, attentions[1], test), "sentence 0: .* needed"),
         (([], [], attentions[1], test), "at least one"),
         ((attentions[0], train, [], []), "at least one"),
         ((attentions[0], train, few, test), "sentence 1: .* needed"),

@@ -82,6 +82,10 @@ def test_no_script_inside_a_page_holds_the_address_of_another_host(pages):
         for script in page.find_all("script", src=False):
             if script.get("type") != "application/json":  # a chart's specification loads nothing
                 assert "://" not in script.get_text(), name
+        for frame in page.find_all("iframe"):
+            assert "src" not in frame.attrs, name
+            inside = re.sub(r"http://www\.w3\.org/\w+/\w+", "", frame["srcdoc"])  # names, not loads
+            assert "://" not in inside and len(frame["srcdoc"]) < 500_000, name
 
 
 def test_stylesheets_load_nothing_from_elsewhere():
@@ -97,6 +101,12 @@ def test_figures_are_described(pages):
         for figure in page.select(".course-figure svg, .course-chart"):
             assert len(figure.get("aria-label", "")) > 20, name
             figures += 1
+        for view in page.select(".course-heads"):
+            assert len(view.get("aria-label", "")) > 20, name
+            assert view.select("details table"), name  # the same as text
+            figures += 1
+        for frame in page.find_all("iframe"):
+            assert len(frame.get("title", "")) > 20, name
     assert figures >= 10
 
 

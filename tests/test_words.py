@@ -17,8 +17,10 @@ from utils.bertology.words import (
 from utils.sources import load_dataset, load_tokenizer
 
 L, H, WIDTH = 2, 4, 32
-SIZES = dict(hidden_size=WIDTH, num_hidden_layers=L, num_attention_heads=H,
-             intermediate_size=48, max_position_embeddings=40, initializer_range=0.3)  # fmt: skip
+SIZES = dict(
+    hidden_size=WIDTH, num_hidden_layers=L, num_attention_heads=H, intermediate_size=48,
+    max_position_embeddings=40, initializer_range=0.3,
+)  # fmt: skip
 # Words of one piece and of several, lengths out of order, one twice, one as a Tree.
 SENTENCES = [
     ["the", "cat", "sleeps", "."],
@@ -90,7 +92,8 @@ def test_read_trees_merges_subtypes_and_keeps_the_lengths_asked_for():
     rows = [row(*"ab"), row(*"abc"), row(*"abcd"), row(*"abcde"), row(*"abcdef")]
     trees = read_trees(rows, shortest=3, longest=5)
     assert [len(tree.tokens) for tree in trees] == [3, 4, 5]
-    assert trees[0] == Tree(("a", "b", "c"), ("X",) * 3, (0, 1, 1), ("root", "nsubj", "nsubj"))
+    merged = ("root", "nsubj", "nsubj")
+    assert trees[0] == Tree(("a", "b", "c"), ("X",) * 3, (0, 1, 1), merged)
     assert [len(tree.tokens) for tree in read_trees(rows, 1, 9, limit=2)] == [2, 3]
     assert len(read_trees(iter(rows), 1, 9)) == 5
     with pytest.raises(ValueError, match="no sentence has 7 to 9 words"):
@@ -223,6 +226,21 @@ def test_a_sentence_is_read_as_if_alone_whatever_its_batch(model, tokenizer, bat
     torch.testing.assert_close(long[:, whole], first.hidden_states[1][:, whole])
 
 
+def test_sentences_of_like_length_share_a_batch(model, tokenizer):
+    shapes = []
+    handle = model.register_forward_pre_hook(
+        lambda _, args, kwargs: shapes.append(tuple(kwargs["input_ids"].shape)),
+        with_kwargs=True,
+    )  # fmt: skip
+    try:
+        read_words(model, tokenizer, SENTENCES, batch_size=2)
+    finally:
+        handle.remove()
+    lengths = sorted(len(encoding.ids) for encoding in encode_words(tokenizer, SENTENCES))
+    assert sorted(shapes) == sorted((2, length) for length in lengths[1::2])
+    assert lengths[0] + 4 < lengths[-1]
+
+
 def test_attentions_come_with_the_words_alone_or_renormalised(model, tokenizer):
     plain = read_words(model, tokenizer, SENTENCES)
     full = read_words(model, tokenizer, SENTENCES, renormalise=True)
@@ -300,7 +318,8 @@ def test_wrong_questions_are_refused(model, tokenizer):
         (dict(sentences=[]), "there is no sentence"),
         (dict(sentences=[["a"], []]), "sentence 1 must be a list of words"),
         (dict(sentences=["the cat sleeps"]), "sentence 0 must be a list of words"),
-        (dict(sentences=[["a"], ["the", "\u200b", "cat"]]), r"sentence 1: .* no piece .*'\\u200b'"),
+        (dict(sentences=[["a"], ["the", "\u200b", "cat"]]),
+         r"sentence 1: .* no piece .*'\\u200b'"),
         (dict(sentences=[["the"] * 39]), "sentence 0 has 41 tokens, and the model 40"),
         (dict(with_tokenizer=SimpleNamespace(is_fast=False)), "fast tokenizer"),
         (dict(with_tokenizer=object()), "fast tokenizer"),
