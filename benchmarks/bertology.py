@@ -66,7 +66,8 @@ def act():
     test, validation = examples["test"], examples["validation"]
     scores = bertology.head_importance(model, validation)
     ablation = bertology.ablate_one(model, test)
-    rank = spearmanr(-ablation.change, [scores.mean[x] for x in zip(ablation.layer, ablation["head"])])
+    places = zip(ablation.layer, ablation["head"])
+    rank = spearmanr(-ablation.change, [scores.mean[place] for place in places])
     return {
         "importance": {"n": scores.n, "mean": scores.mean.round(6).tolist(),
                        "standard_error": scores.standard_error.round(6).tolist()},
@@ -201,8 +202,10 @@ def summary(report):
                       "high": round(value.high, 5)}  # fmt: skip
         elif isinstance(value, np.ndarray) and value.ndim == 1:
             found[name] = value.astype(float).round(5).tolist()
+        elif isinstance(value, (str, int, type(None))):
+            found[name] = value
         elif not isinstance(value, np.ndarray):
-            found[name] = value if isinstance(value, (str, int, type(None))) else round(float(value), 5)
+            found[name] = round(float(value), 5)
     if hasattr(report, "selectivity"):
         found["selectivity"] = round(float(report.selectivity), 5)
     return found
