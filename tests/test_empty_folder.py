@@ -19,7 +19,7 @@ def repository(tmp_path_factory):
     """What a reader clones: the course as it is in this folder, committed."""
     folder = tmp_path_factory.mktemp("repository")
     ignore = shutil.ignore_patterns("__pycache__")
-    for part in ("utils", "chapters", "checkpoints", "benchmarks"):
+    for part in ("utils", "chapters", "checkpoints", "benchmarks", "theme"):
         shutil.copytree(notebooks.ROOT / part, folder / part, ignore=ignore)
     git = ["git", "-C", str(folder), "-c", "user.name=A", "-c", "user.email=a@example.org"]
     subprocess.run([*git, "init", "-q"], check=True)
