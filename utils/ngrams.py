@@ -19,6 +19,8 @@ of smoothing techniques for language modeling", section 2.
 Taught in: chapter 4, section "What the model learned".
 """
 
+from abc import ABC, abstractmethod
+
 import numpy as np
 from scipy import sparse
 
@@ -30,7 +32,7 @@ BLOCK = 256  # so many positions on end are held out together
 
 
 # --------------------------------------------------------------------- the models
-class Neighbours:
+class Neighbours(ABC):
     """What the three models share: they differ in `probability` alone."""
 
     vocab_size: int
@@ -125,8 +127,9 @@ class Neighbours:
         every_way = kept * self.probability(here, left, right) + by_chance
         return (kept * (words == here) + by_chance) / every_way
 
+    @abstractmethod
     def _probability(self, words, left, right):
-        raise NotImplementedError
+        """P(word | left, right) of flat arrays of ids, [N]: what the models differ in."""
 
 
 class Unigram(Neighbours):

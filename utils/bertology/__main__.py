@@ -24,7 +24,7 @@ from utils.bertology.glue import (
     load_classifier,
     load_task,
 )
-from utils.bertology.heads import HeadAdapter, num_parameters
+from utils.bertology.heads import HeadAdapter
 from utils.bertology.importance import (
     NORMALISATIONS,
     ORDERS,
@@ -40,6 +40,7 @@ from utils.bertology.masking import mask_heads, mask_without
 from utils.bertology.patterns import HeadStatistics
 from utils.bertology.pruning import benchmark, prune_heads, save_pruned
 from utils.sources import provenance_table
+from utils.transformer import count_parameters
 
 FILES = (
     "run.json", "heads.csv", "importance.safetensors", "sweep.csv", "pruning.csv",
@@ -191,7 +192,7 @@ class Study:
         gone = "" if self.whole else f", {len(self.present)} heads left of those"
         print(
             f"model: {type(self.model).__name__}, {adapter.num_layers} layers of "
-            f"{adapter.num_heads} heads{gone}, {num_parameters(self.model):,} parameters"
+            f"{adapter.num_heads} heads{gone}, {count_parameters(self.model):,} parameters"
             + (f", commit {c.revision[:12]}" if c.revision else "")
         )
         print(provenance_table(self.dataset))

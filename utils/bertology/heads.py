@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from operator import attrgetter
 
 import transformers
-from torch import nn
 
 from utils import bert
 
@@ -206,8 +205,3 @@ def _eager(model):
         yield
     finally:
         model.set_attn_implementation(before)
-
-
-def num_parameters(model: nn.Module) -> int:
-    """How many different numbers a model has; a tied matrix counts once."""
-    return sum(parameter.numel() for parameter in model.parameters())

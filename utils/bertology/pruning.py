@@ -28,10 +28,9 @@ from utils.bertology.heads import (
     HeadAdapter,
     HeadError,
     call,
-    num_parameters,
 )
 from utils.bertology.masking import check_head, mask_heads, mask_without
-from utils.transformer import inference
+from utils.transformer import count_parameters, inference
 
 SIDECAR = "pruned_heads.json"
 
@@ -78,7 +77,7 @@ def prune_heads(model, heads, *, check_on=None):
     """
     adapter = HeadAdapter.for_model(model)
     heads = checked(adapter, heads)
-    before, size_before = count_heads(adapter), num_parameters(model)
+    before, size_before = count_heads(adapter), count_parameters(model)
     masked = None
     if check_on is not None:
         mask = mask_without(adapter, [(i, head) for i in heads for head in heads[i]])
@@ -92,7 +91,7 @@ def prune_heads(model, heads, *, check_on=None):
             pruned = numbers(call(model, check_on))
         difference = (masked - pruned).abs().max().item()
     return PruneReport(
-        heads, before, count_heads(adapter), size_before, num_parameters(model), difference
+        heads, before, count_heads(adapter), size_before, count_parameters(model), difference
     )
 
 

@@ -7,8 +7,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from utils.checks.core import Wrong, call, exercise, expect
-from utils.checks.pretraining import _agree, _ask, _name
+from utils.checks.core import Wrong, agree, ask, call, exercise, expect, name_mistake
 
 
 def _numbers(*shape, seed=0):
@@ -67,8 +66,8 @@ def mean_head_importance(answer):
         "the absolute value comes last, of the mean: take it of each example, before "
         "they cancel"
     )
-    _name(
-        _ask(_as_written(answer, lambda *batches: answer(list(batches))), cases),
+    name_mistake(
+        ask(_as_written(answer, lambda *batches: answer(list(batches))), cases),
         cases,
         right,
         {
@@ -151,7 +150,7 @@ def prune_matrices(answer):
         (_numbers(h * d, width, seed=i), _numbers(width, h * d, seed=9 + i), head, h)
         for i, (head, h, d, width) in enumerate(sizes)
     ]
-    results = _ask(answer, cases)
+    results = ask(answer, cases)
     for result in results:
         if not isinstance(result, (tuple, list)) or len(result) != 2:
             raise Wrong("return two matrices: W_Q and W_O, both without the head.")
@@ -235,7 +234,7 @@ def prune_matrices(answer):
         }
         if name == "W_Q":
             matrices["this is W_O: return W_Q first, then W_O"] = exchanged
-        _name([result[which] for result in results], cases, cut(which, dim), matrices)
+        name_mistake([result[which] for result in results], cases, cut(which, dim), matrices)
 
 
 @exercise
@@ -284,7 +283,7 @@ def mask_head_outputs(answer):
 
     right = by(same)
     for group in groups:
-        _name(_ask(answer, group), group, right, {
+        name_mistake(ask(answer, group), group, right, {
             "the mask is repeated as a whole, 1 2 3 1 2 3, where the numbers of a head "
             "are neighbours: 1 1 2 2 3 3, repeat_interleave": cycled,
             "tokens are masked, not heads: the heads lie side by side in the last axis. "
@@ -403,8 +402,8 @@ def attention_to_previous(answer):
         "Count the queries that are tokens"
     )
     first = "the first token is counted, and it has no token before it"
-    _name(
-        _ask(answer, cases),
+    name_mistake(
+        ask(answer, cases),
         cases,
         right,
         {
@@ -504,8 +503,8 @@ def attention_entropy(answer):
         "0 * log 0 is NaN for a computer: a weight of 0 adds 0, so leave it out, or use "
         "torch.special.entr"
     )
-    _name(
-        _ask(answer, cases),
+    name_mistake(
+        ask(answer, cases),
         cases,
         right,
         {
@@ -630,8 +629,8 @@ def word_attention(answer):
         "sum and mean are exchanged: add up the attention TO the pieces of a word, and "
         "take the mean of the attention FROM them"
     )
-    _name(
-        _ask(answer, cases),
+    name_mistake(
+        ask(answer, cases),
         cases,
         right,
         {
@@ -811,7 +810,7 @@ def selectivity(answer):
         study.read_control()
     scores = [_Scores(study) for study in studies]
     try:
-        _name(results, [(score,) for score in scores], _Scores.right, SELECTIVITIES)
+        name_mistake(results, [(score,) for score in scores], _Scores.right, SELECTIVITIES)
     except Wrong:
         if any(study.drawn_again for study in studies) and not any(
             _explains(results, scores, value) for value in SELECTIVITIES.values()
@@ -877,7 +876,7 @@ SELECTIVITIES = {
 
 def _explains(results, scores, value):
     """Whether one mistake gives all the results."""
-    return _agree(results, [value(score) for score in scores])
+    return agree(results, [value(score) for score in scores])
 
 
 # ------------------------------------------------------------- why the model said so

@@ -117,6 +117,38 @@ def expect(
     raise Wrong(_difference(result, right, tolerance) + f" {_on(given)}")
 
 
+def ask(answer, cases):
+    """What the answer gives for each case, a tuple of arguments."""
+    return [call(answer, *copy.deepcopy(case)) for case in cases]
+
+
+def name_mistake(results, cases, right, mistakes):
+    """Raise Wrong unless all the results are right; name the mistake that explains them.
+
+    right and the values of mistakes are functions of the arguments of a case; a key of
+    mistakes is what to say. Where no mistake explains everything, it is looked for in
+    the first result that is not right.
+    """
+    if agree(results, [right(*case) for case in cases]):
+        return
+    for hint, wrong in mistakes.items():
+        if agree(results, [wrong(*case) for case in cases]):
+            raise Wrong(hint)
+    for case, result in zip(cases, results):
+        known = {hint: wrong(*case) for hint, wrong in mistakes.items()}
+        expect(result, right(*case), known, given=case)
+
+
+def agree(results, values):
+    """Whether every result is what it should be."""
+    try:
+        for result, value in zip(results, values):
+            expect(result, value)
+    except Wrong:
+        return False
+    return True
+
+
 def _array(value):
     """The value as a float array, or None if it is not made of numbers."""
     if isinstance(value, torch.Tensor):

@@ -1,6 +1,5 @@
 """The checks of chapter 4's exercises: from the merges of a vocabulary to perplexity."""
 
-import copy
 import math
 from collections import Counter
 from itertools import pairwise
@@ -8,39 +7,8 @@ from itertools import pairwise
 import numpy as np
 import torch
 
-from utils.checks.core import Wrong, call, exercise, expect
+from utils.checks.core import Wrong, ask, call, exercise, expect, name_mistake
 from utils.pretraining_tasks import corrupt
-
-
-def _ask(answer, cases):
-    """What the answer gives for each case, a tuple of arguments."""
-    return [call(answer, *copy.deepcopy(case)) for case in cases]
-
-
-def _name(results, cases, right, mistakes):
-    """Raise Wrong unless all the results are right; name the mistake that explains them.
-
-    right and the values of mistakes are functions of the arguments of a case; a key of
-    mistakes is what to say. Where no mistake explains everything, it is looked for in
-    the first result that is not right.
-    """
-    if _agree(results, [right(*case) for case in cases]):
-        return
-    for hint, wrong in mistakes.items():
-        if _agree(results, [wrong(*case) for case in cases]):
-            raise Wrong(hint)
-    for case, result in zip(cases, results):
-        known = {hint: wrong(*case) for hint, wrong in mistakes.items()}
-        expect(result, right(*case), known, given=case)
-
-
-def _agree(results, values):
-    try:
-        for result, value in zip(results, values):
-            expect(result, value)
-    except Wrong:
-        return False
-    return True
 
 
 # --------------------------------------------------------------- byte-level BPE
@@ -116,8 +84,8 @@ def next_merge(answer):
     right = most(by_ids)
     tie = "two pairs occur equally often, and yours is the one"
     smaller = "the smaller id of the left piece decides, then that of the right one"
-    _name(
-        _ask(answer, cases),
+    name_mistake(
+        ask(answer, cases),
         cases,
         right,
         {
@@ -240,8 +208,8 @@ def apply_merges(answer):
         usable = [merge for merge in merges if merge in pairwise(pieces)]
         return _join(pieces, usable[0]) if usable else pieces
 
-    _name(
-        _ask(answer, cases),
+    name_mistake(
+        ask(answer, cases),
         cases,
         right,
         {
@@ -337,8 +305,8 @@ def row_positions(answer):
         "its document"
     )
     cases = [(_rows(0, 2), 0, 1), (_rows(5, 6)[1:], 5, 3), (_rows(2, 3)[:1], 2, 0)]
-    results = _ask(answer, cases)
-    _name(
+    results = ask(answer, cases)
+    name_mistake(
         results,
         cases,
         right,
@@ -399,8 +367,8 @@ def document_mask(answer):
         return mask
 
     cases = [(_rows(0, 2), 0), (_rows(7, 8)[1:], 7), (_rows(3, 4)[:2, 2:], 3)]
-    results = _ask(answer, cases)
-    _name(
+    results = ask(answer, cases)
+    name_mistake(
         results,
         cases,
         right,
@@ -557,8 +525,8 @@ def batch_loss(answer):
     def means(parts, weights=None):
         return np.average([loss / number for loss, number, _ in parts], weights=weights)
 
-    _name(
-        _ask(answer, cases),
+    name_mistake(
+        ask(answer, cases),
         cases,
         right,
         {
@@ -600,7 +568,7 @@ def optimizer_steps(answer):
     The place is that of the micro-batch after which the optimiser steps, from 0.
     """
     cases = [(22, 4, 2, 1.0), (9, 3, 0, 0.5), (12, 1, 3, 2.0), (9, 2, 2, 0.1)]
-    results = _ask(answer, cases)
+    results = ask(answer, cases)
     if not all(len(step) == 2 for result in results for step in result):
         raise Wrong("return a list of pairs: the place of a micro-batch, and a rate.")
 
@@ -612,7 +580,7 @@ def optimizer_steps(answer):
         "the optimiser steps after the first micro-batch of each group, where i % "
         "accumulation is 0, with the gradients of one alone: step where i + 1 is"
     )
-    _name(
+    name_mistake(
         [[place for place, _ in result] for result in results],
         cases,
         ends,
@@ -650,7 +618,7 @@ def optimizer_steps(answer):
         "the schedule moves on after every micro-batch: it does so after a step of the "
         "optimiser"
     )
-    _name(
+    name_mistake(
         [[rate for _, rate in result] for result in results],
         cases,
         rates(lambda s, i, n, a, w, total: factor(s, w, total)),
@@ -715,8 +683,8 @@ def roberta_parameters(answer):
     def more(change):  # the right number, and so much more
         return lambda v, d, n, f, p: right(v, d, n, f, p) + change(v, d, n, f, p)
 
-    _name(
-        _ask(answer, cases),
+    name_mistake(
+        ask(answer, cases),
         cases,
         right,
         {
@@ -791,8 +759,8 @@ def perplexity(answer):
     def right(losses, counts):
         return np.exp(mean(losses, counts))
 
-    _name(
-        _ask(answer, cases),
+    name_mistake(
+        ask(answer, cases),
         cases,
         right,
         {
