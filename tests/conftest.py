@@ -13,6 +13,21 @@ def root() -> Path:
     return ROOT
 
 
+@pytest.fixture(scope="session")
+def grammar():
+    """(number, seed, split) -> so many sentences of the course's grammar, as trees."""
+    from utils import english
+    from utils.bertology.words import Tree
+
+    def trees(number, seed, split="train"):
+        return [
+            Tree(s.tokens, s.upos, s.heads, tuple(r.partition(":")[0] for r in s.deprels))
+            for s in english.sentences(number, seed, split)
+        ]
+
+    return trees
+
+
 @pytest.fixture(autouse=True)
 def no_settings_from_outside(monkeypatch):
     """Each test chooses its own settings; those of the person who runs it do not count."""

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 import torch
 
-from utils import english
 from utils.bertology import probes
 from utils.bertology.probes import (
     Classifier, Labelled, ProbeReport, ScalarMix, attention_probe, check_states,
@@ -19,20 +18,13 @@ from utils.bertology.words import Tree
 from utils.retrieval import Estimate
 
 
-def grammar(number, seed, split="train"):
-    return [
-        Tree(s.tokens, s.upos, s.heads, tuple(r.partition(":")[0] for r in s.deprels))
-        for s in english.sentences(number, seed, split)
-    ]
-
-
 @pytest.fixture(scope="module")
-def trained_on():
+def trained_on(grammar):
     return grammar(150, 1)
 
 
 @pytest.fixture(scope="module")
-def scored():
+def scored(grammar):
     return grammar(80, 2, "validation")
 
 

@@ -5,7 +5,6 @@ import pandas as pd
 import pytest
 import torch
 
-from utils import english
 from utils.bertology import relations
 from utils.bertology.relations import (
     ALL, DIRECTIONS, OFFSETS, best_offset, find_arcs, head_roles, of_relation,
@@ -30,20 +29,13 @@ HAND = [
 ]  # fmt: skip
 
 
-def grammar(number, seed, split="train"):
-    return [
-        Tree(s.tokens, s.upos, s.heads, tuple(r.partition(":")[0] for r in s.deprels))
-        for s in english.sentences(number, seed, split)
-    ]
-
-
 @pytest.fixture(scope="module")
-def chosen():
+def chosen(grammar):
     return grammar(120, 1)
 
 
 @pytest.fixture(scope="module")
-def scored():
+def scored(grammar):
     return grammar(120, 2, "validation")
 
 
