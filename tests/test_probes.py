@@ -10,7 +10,7 @@ import torch
 from utils.bertology import probes
 from utils.bertology.probes import (
     Classifier, Labelled, ProbeReport, ScalarMix, attention_probe, check_states,
-    control_labels, dependents, distance_loss, fit_and_score, found_edges, gold_heads,
+    ControlLabels, dependents, distance_loss, fit_and_score, found_edges, gold_heads,
     head_scores, label_words, layer_report, length_batches, over_sentences, probe,
     probe_layers, structural_probe, tree_distances, without_vectors,
 )  # fmt: skip
@@ -181,7 +181,7 @@ def test_the_control_is_drawn_anew_with_the_seed_from_the_labels_trained_on(monk
     monkeypatch.setattr(probes, "fit_and_score", fit)
     for seed in (3, 4):
         probe(train, test, layer=1, seed=seed)
-        control = control_labels(train.labels, [*train.words, *test.words], seed)
+        control = ControlLabels(train.labels, [*train.words, *test.words], seed)
         task, by_heart = asked[-2:]
         assert (task[0] == train.labels).all() and (task[1] == test.labels).all()
         assert (by_heart[0] == control[train.words]).all()
@@ -235,7 +235,7 @@ def test_wrong_probes_are_refused():
 # ----------------------------------------------------------------- what it is beside
 def test_a_control_label_belongs_to_the_word_in_every_split():
     train, test = labelled(2000, 1), labelled(900, 2)
-    control = control_labels(train.labels, [*train.words, *test.words], seed=4)
+    control = ControlLabels(train.labels, [*train.words, *test.words], seed=4)
     by_type = {}
     for data in (train, test):
         labels = control[data.words]
@@ -243,9 +243,9 @@ def test_a_control_label_belongs_to_the_word_in_every_split():
         for word, label in zip(data.words, labels):
             assert by_type.setdefault(word, label) == label
     assert len(by_type) > 350 and set(by_type.values()) == set(LABELS)
-    shuffled = control_labels(train.labels, [*test.words, *train.words][::-1], seed=4)
+    shuffled = ControlLabels(train.labels, [*test.words, *train.words][::-1], seed=4)
     assert (shuffled[train.words] == control[train.words]).all()  # the order is nothing
-    other = control_labels(train.labels, [*train.words, *test.words], seed=5)
+    other = ControlLabels(train.labels, [*train.words, *test.words], seed=5)
     assert 0.1 < (other[train.words] == control[train.words]).mean() < 0.6
     # It is of the word alone, and says nothing about the label.
     agreement = (control[train.words] == train.labels).mean()
@@ -256,11 +256,11 @@ def test_control_labels_have_the_shares_of_the_labels():
     rng = np.random.default_rng(0)
     labels = rng.choice(LABELS, 3000, p=SHARES)
     types = [f"w{i}" for i in range(4000)]
-    drawn = Counter(control_labels(labels, types)[types].tolist())
+    drawn = Counter(ControlLabels(labels, types)[types].tolist())
     for label in LABELS:
         assert drawn[label] / 4000 == pytest.approx((labels == label).mean(), abs=0.03)
     with pytest.raises(KeyError):
-        control_labels(labels, types)[["another"]]
+        ControlLabels(labels, types)[["another"]]
 
 
 def test_baselines_without_vectors_by_loops():

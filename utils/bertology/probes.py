@@ -131,7 +131,7 @@ def probe(
         raise ValueError(f"layer {layer} is none of 0 to {layers - 1}")
     if not set(test.labels) & set(train.labels):
         raise ValueError("no label of the scored words occurs among those trained on")
-    control = control_labels(train.labels, [*train.words, *test.words], seed)
+    control = ControlLabels(train.labels, [*train.words, *test.words], seed)
     x, y = train.features[:, layer], test.features[:, layer]
     width = hidden_size if kind == "mlp" else None
     hits = fit_and_score(x, train.labels, y, test.labels, width, seed, epochs)
@@ -145,7 +145,7 @@ def probe(
     )  # fmt: skip
 
 
-class control_labels:
+class ControlLabels:
     """A random label for each word type: `control[words]` are those of words [N].
 
     labels: those of the task, whose shares the random ones have; words: all that may be
