@@ -4,19 +4,27 @@ A figure is drawn by matplotlib and shown as SVG inside the page. Its text and a
 the colour of the page's own text (`currentColor`), so one figure serves both themes;
 its lines use the four colours of Okabe and Ito that are legible on both, and differ in
 markers or dashes as well. `alt` is required: it says what the figure shows, for
-those who cannot see it.
+those who cannot see it. The words of a figure are in the notebook's language
+(`utils/languages`).
 """
 
+import contextlib
+import functools
 import hashlib
 import html
 import io
 import json
 import os
 import re
+import warnings
 
 import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.text import Text
+from matplotlib.ticker import FixedFormatter
+
+from utils.languages import ENGLISH, Shown, current, translate
 
 # Okabe & Ito (2008), without the hues that vanish on white or on black.
 BLUE, VERMILLION, GREEN, PINK = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
@@ -48,51 +56,78 @@ mpl.rcParams.update({
 })
 
 
-class Picture:
+class Picture(Shown):
     """A finished figure: an SVG for the page and its description for everyone else."""
 
-    def __init__(self, svg: str, alt: str):
-        self.svg, self.alt = svg, alt
+    def __init__(self, figure: Figure, alt: str):
+        self._figure, self._alt = figure, alt
+        self.svg = self._svg(current())
+
+    @property
+    def alt(self) -> str:
+        return translate(self._alt)
+
+    def _svg(self, language: str) -> str:
+        buffer = io.StringIO()
+        with _in_language(self._figure, language):
+            self._figure.savefig(buffer, format="svg", bbox_inches="tight", pad_inches=0.04,
+                                 metadata={"Date": None, "Creator": None})
+        svg = buffer.getvalue()
+        name = "figure-" + hashlib.sha256(svg.encode()).hexdigest()[:10]
+        return _page_svg(svg.replace(_INK, "currentColor"), translate(self._alt, language), name)
 
     def _repr_html_(self) -> str:
-        return (
-            '<div class="course-figure" tabindex="0" style="overflow-x: auto">'
-            f"{self.svg}</div>"
-        )
+        return self.render(current())["text/html"]
+
+    def render(self, language: str) -> dict:
+        svg = self.svg if language == current() else self._svg(language)
+        return {
+            "text/html": '<div class="course-figure" tabindex="0" style="overflow-x: auto">'
+                         f"{svg}</div>",
+            "text/plain": f"[Figure: {translate(self._alt, language)}]",
+        }
 
     def __repr__(self) -> str:
         return f"[Figure: {self.alt}]"
 
 
-class Chart:
+class Chart(Shown):
     """An interactive Altair chart with a description and a still picture for no script."""
 
     def __init__(self, chart, alt: str):
-        self.chart, self.alt = chart, alt
+        self.chart, self._alt = chart, alt
 
-    def _repr_mimebundle_(self, include=None, exclude=None):
+    @property
+    def alt(self) -> str:
+        return translate(self._alt)
+
+    def render(self, language: str) -> dict:
+        specification = _in_words(self.chart.to_dict(), language)
         if "COURSE_BOOK" in os.environ:  # the site draws it with its own copy of Vega
-            return {"text/html": self._site_html(), "text/plain": repr(self)}
-        return self.chart._repr_mimebundle_(include, exclude)
-
-    def _site_html(self) -> str:
-        import vl_convert
-
-        specification = self.chart.to_dict()
-        still = vl_convert.vegalite_to_svg(specification)
-        name = "chart-" + hashlib.sha256(still.encode()).hexdigest()[:10]
-        still = _page_svg(still.replace('"#010203"', '"currentColor"'), self.alt, name)
-        # "</" would end the script element that carries the specification.
-        data = json.dumps(specification, sort_keys=True).replace("</", "<\\/")
-        return (
-            f'<div class="course-chart" role="group" tabindex="0" '
-            f'aria-label="{html.escape(self.alt, quote=True)}" style="overflow-x: auto">'
-            f'<div class="course-chart-view">{still}</div>'
-            f'<script type="application/json">{data}</script></div>'
-        )
+            alt = translate(self._alt, language)
+            return {"text/html": _chart_html(specification, alt), "text/plain": f"[Chart: {alt}]"}
+        if language == ENGLISH:
+            return self.chart._repr_mimebundle_()
+        return type(self.chart).from_dict(specification)._repr_mimebundle_()
 
     def __repr__(self) -> str:
         return f"[Chart: {self.alt}]"
+
+
+def _chart_html(specification: dict, alt: str) -> str:
+    import vl_convert
+
+    still = vl_convert.vegalite_to_svg(specification)
+    name = "chart-" + hashlib.sha256(still.encode()).hexdigest()[:10]
+    still = _page_svg(still.replace('"#010203"', '"currentColor"'), alt, name)
+    # "</" would end the script element that carries the specification.
+    data = json.dumps(specification, sort_keys=True).replace("</", "<\\/")
+    return (
+        f'<div class="course-chart" role="group" tabindex="0" '
+        f'aria-label="{html.escape(alt, quote=True)}" style="overflow-x: auto">'
+        f'<div class="course-chart-view">{still}</div>'
+        f'<script type="application/json">{data}</script></div>'
+    )
 
 
 def lines(
@@ -289,13 +324,52 @@ def picture(figure: Figure, alt: str) -> Picture:
     Raises:
         ValueError: `alt` is empty.
     """
-    _required(alt)
-    buffer = io.StringIO()
-    figure.savefig(buffer, format="svg", bbox_inches="tight", pad_inches=0.04,
-                   metadata={"Date": None, "Creator": None})
-    svg = buffer.getvalue()
-    name = "figure-" + hashlib.sha256(svg.encode()).hexdigest()[:10]
-    return Picture(_page_svg(svg.replace(_INK, "currentColor"), alt, name), alt)
+    return Picture(figure, _required(alt))
+
+
+@contextlib.contextmanager
+def _in_language(figure: Figure, language: str):
+    """Inside, the texts of a figure are in the language; afterwards they are as before."""
+    restore = []
+    if language != ENGLISH:
+        for text in figure.findobj(Text):
+            restore.append((text.set_text, text.get_text()))
+            text.set_text(translate(text.get_text(), language))
+        for axis in (axis for axes in figure.axes for axis in (axes.xaxis, axes.yaxis)):
+            named = axis.get_major_formatter()
+            if isinstance(named, FixedFormatter):  # writes its names anew when drawn
+                restore.append((functools.partial(setattr, named, "seq"), named.seq))
+                named.seq = [translate(str(name), language) for name in named.seq]
+    try:
+        with warnings.catch_warnings():  # text stays text: the browser has the letters
+            warnings.filterwarnings("ignore", "Glyph .* missing from font")
+            yield
+    finally:
+        for put, value in restore:
+            put(value)
+
+
+# Keys of a Vega-Lite specification whose text is not for readers.
+_NOT_WORDS = {"field", "type", "mark", "$schema", "expr", "filter", "calculate", "as", "format",
+              "groupby", "name", "param", "value", "timeUnit", "aggregate", "op"}
+
+
+def _in_words(node, language: str):
+    """A Vega-Lite specification with its words translated, those of its data included."""
+    if language == ENGLISH:
+        return node
+    if isinstance(node, str):
+        return translate(node, language)
+    if isinstance(node, list):
+        return [_in_words(part, language) for part in node]
+    if not isinstance(node, dict):
+        return node
+    new = {key: part if key in _NOT_WORDS else _in_words(part, language)
+           for key, part in node.items()}
+    field = node.get("field")
+    if isinstance(field, str) and "title" not in node and translate(field, language) != field:
+        new["title"] = translate(field, language)  # Vega would show the field's name
+    return new
 
 
 def _required(alt: str) -> str:

@@ -4,8 +4,10 @@
   // In a notebook each view brings this script along: the first one serves them all.
   if (window.courseHeads) return window.courseHeads();
 
-  const name = (layer, head) =>
-    `layer ${layer + 1}, head ${head + 1} (${layer + 1}-${head + 1})`;
+  // A sentence of the view, in its language, with its places filled in.
+  function say(view, key, ...parts) {
+    return JSON.parse(view.dataset.words)[key].replace(/\{\}/g, () => parts.shift());
+  }
 
   function choose(group, layer, head) {
     for (const view of document.querySelectorAll(".course-heads")) {
@@ -40,8 +42,8 @@
     const side = (mark) => mark.dataset.side;
     const place = (mark) => Number(mark.dataset.token);
     const describe = (mark) => side(mark) === "left"
-      ? `${tokens[place(mark)]} looks at: ${strongest(row(place(mark)), tokens)}`
-      : `${tokens[place(mark)]} is looked at by: ${strongest(column(place(mark)), tokens)}`;
+      ? say(view, "looks", tokens[place(mark)], strongest(row(place(mark)), tokens))
+      : say(view, "looked", tokens[place(mark)], strongest(column(place(mark)), tokens));
 
     const focused = () => marks.find((mark) => mark === document.activeElement);
 
@@ -52,7 +54,7 @@
         line.style.display = mark && end !== place(mark) ? "none" : "";
       });
       readout.textContent = mark
-        ? describe(mark) : "Point at a token to see its lines only.";
+        ? describe(mark) : say(view, "point");
     }
 
     function show(layer, head) {
@@ -65,7 +67,8 @@
       marks.forEach((mark) => mark.setAttribute("aria-label", describe(mark)));
       menus[0].value = layer;
       menus[1].value = head;
-      view.querySelector(".course-heads-now").textContent = name(layer, head);
+      view.querySelector(".course-heads-now").textContent =
+        say(view, "head", layer + 1, head + 1, `${layer + 1}-${head + 1}`);
       Object.assign(view.dataset, { layer, head });
       single(focused());
     }

@@ -23,7 +23,9 @@ from utils.bertology.views import (
     checked,
     head_name,
 )
+from utils.languages import Shown, current, translate
 
+_NO_SCRIPT = "BertViz draws this view with a script."
 FROM_ZERO = "BertViz counts layers and heads from 0."
 _PARAMETERS = re.compile(r"((?:const params|window\.bertviz_params) = )(\{.*\})")
 _LOADER = re.compile(r'<script src="https://[^"]*require[^"]*"></script>')
@@ -34,15 +36,22 @@ _OWN_SCRIPTS = (
 )
 
 
-class BertVizView:
+class BertVizView(Shown):
     """One of BertViz's views: its own page in a notebook, a frame on the site."""
 
     def __init__(self, page: str, alt: str, note: str, size: tuple[int, int]):
         self.page, self.alt = _closed(page), check_alt(alt)
         self.note, self.size = note, size
 
+    def render(self, language: str) -> dict:
+        return {"text/html": self._page(language),
+                "text/plain": f"[BertViz: {translate(self.alt, language)}]"}
+
     def _repr_html_(self) -> str:
-        note = f'<p class="course-heads-note">{html.escape(self.note)}</p>'
+        return self._page(current())
+
+    def _page(self, language: str) -> str:
+        note = f'<p class="course-heads-note">{html.escape(translate(self.note, language))}</p>'
         if "COURSE_BOOK" not in os.environ:
             return self.page + note
         page, loaders = _LOADER.subn(lambda _: _OWN_SCRIPTS, self.page)
@@ -59,18 +68,18 @@ class BertVizView:
             "<!doctype html><style>"
             "html { background: #fff; color: #000; color-scheme: light }"
             f" body {{ margin: 12px; min-width: {width}px }}</style>"
-            "<noscript>BertViz draws this view with a script.</noscript>" + page
+            f"<noscript>{translate(_NO_SCRIPT, language)}</noscript>" + page
         )
         return (
             '<iframe class="course-bertviz" loading="lazy" '
-            f'title="{html.escape(self.alt)}" srcdoc="{_attribute(page)}" '
+            f'title="{html.escape(translate(self.alt, language))}" srcdoc="{_attribute(page)}" '
             f'style="width: 100%; max-width: {width + 40}px; height: {height + 24}px; '
             'border: 1px solid #8888; background: #fff; color-scheme: light"></iframe>'
             + note
         )
 
     def __repr__(self) -> str:
-        return f"[BertViz: {self.alt}]"
+        return f"[BertViz: {translate(self.alt)}]"
 
 
 def bertviz_head_view(attentions, tokens, *, layer=0, heads=None, alt) -> BertVizView:

@@ -26,6 +26,7 @@ import torch
 from PIL import Image
 
 from utils.bertology.heads import HeadError, paper_name
+from utils.languages import Shown, current, translate, translate_html
 from utils.plots import BLUE, DIVERGING, SEQUENTIAL
 
 MOST_TOKENS = 16  # the size of a view grows with the square of the number of tokens
@@ -43,26 +44,41 @@ NOTE = (
     "Layers and heads count from 1 here, as in papers: layer 3, head 1 is 3-1 and, "
     "in code, [2, 0]."
 )
+# What the script says; {} are filled in by it.
+WORDS = {
+    "head": "layer {}, head {} ({})",
+    "looks": "{} looks at: {}",
+    "looked": "{} is looked at by: {}",
+    "point": "Point at a token to see its lines only.",
+}
 _THEME = Path(__file__).resolve().parents[2] / "theme/static"
 
 
-class View:
-    """A finished view: `_repr_html_` shows it, `html` is its body, `alt` describes it."""
+class View(Shown):
+    """A finished view: a cell shows it, `html` is its English body, `alt` describes it."""
 
     def __init__(self, body: str, alt: str):
         self.html, self.alt = body, alt
 
-    def _repr_html_(self) -> str:
+    def render(self, language: str) -> dict:
+        return {"text/html": self._page(language),
+                "text/plain": f"[View: {translate(self.alt, language)}]"}
+
+    def _page(self, language: str) -> str:
+        body = translate_html(self.html, language)
         if "COURSE_BOOK" in os.environ:  # the page has loaded the style and the script
-            return self.html
+            return body
         sheet = (_THEME / "course.css").read_text("utf-8")
         style = re.search(r"/\* Views of heads: begin \*/(.*)/\* Views of heads: end",
                           sheet, re.S)
         script = (_THEME / "attention.js").read_text("utf-8")
-        return f"<style>{style[1]}</style>{self.html}<script>{script}</script>"
+        return f"<style>{style[1]}</style>{body}<script>{script}</script>"
+
+    def _repr_html_(self) -> str:
+        return self._page(current())
 
     def __repr__(self) -> str:
-        return f"[View: {self.alt}]"
+        return f"[View: {translate(self.alt)}]"
 
 
 def head_view(
@@ -118,8 +134,9 @@ def head_view(
         _details("As text: where each token looks most", ("token", "looks most at"), [
             (html.escape(name), _strongest(row, names)) for name, row in zip(names, shown)
         ]),
-        f'<p class="course-heads-note">A line\'s width is the weight. {NOTE}'
-        + (f' "{html.escape(twice)}" is the token at that place.</p>' if twice else "</p>"),
+        f'<p class="course-heads-note">A line\'s width is the weight. {NOTE}</p>',
+        f'<p class="course-heads-note">"{html.escape(twice)}" is the token at that place.</p>'
+        if twice else "",
         # "<" could end the script element that carries the data.
         f'<script type="application/json">{data.replace("<", chr(92) + "u003c")}</script>',
         layer=layer, head=head,
@@ -335,7 +352,8 @@ def _view(kind, alt, group, *parts, layer=None, head=None) -> View:
     place = "" if layer is None else f' data-layer="{layer}" data-head="{head}"'
     return View(
         f'<div class="course-heads" role="group" aria-label="{html.escape(alt)}" '
-        f'data-kind="{kind}" data-group="{html.escape(group)}"{place}>'
+        f'data-kind="{kind}" data-group="{html.escape(group)}"{place} '
+        f'data-words="{html.escape(json.dumps(WORDS))}">'
         f'{"".join(parts)}</div>',
         alt,
     )
@@ -377,7 +395,7 @@ def _strongest(row, tokens) -> str:
 def _details(summary: str, header, rows) -> str:
     head = "".join(f'<th scope="col">{cell}</th>' for cell in header)
     body = "".join(
-        f'<tr><th scope="row">{first}</th>'
+        f'<tr><th scope="row" translate="no">{first}</th>'
         f'{"".join(f"<td>{cell}</td>" for cell in rest)}</tr>'
         for first, *rest in rows
     )
@@ -414,7 +432,7 @@ def _token(token, i, which, x, side) -> str:
     short = token if len(token) <= LONGEST else token[:LONGEST - 1] + "…"
     anchor, at = ("end", x + side - 6) if which == "left" else ("start", x + 6)
     return (
-        f'<g class="course-heads-token" data-side="{which}" data-token="{i}">'
+        f'<g class="course-heads-token" translate="no" data-side="{which}" data-token="{i}">'
         f"<title>{html.escape(token)}</title>"
         f'<rect x="{x:.0f}" y="{ROW * i}" width="{side:.0f}" height="{ROW}" '
         'fill-opacity="0"/>'

@@ -13,6 +13,8 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
+from utils.languages import Shown, translate
+
 EXERCISES: dict[str, Callable] = {}
 
 
@@ -24,11 +26,18 @@ class NotWritten(Exception):
     """The stub is as the page gave it."""
 
 
-class Verdict:
-    """What a check says of an answer; true when the answer is right."""
+class Verdict(Shown):
+    """What a check says of an answer, in the notebook's language; true when it is right."""
 
     def __init__(self, exercise: str, passed: bool, message: str):
-        self.exercise, self.passed, self.message = exercise, passed, message
+        self.exercise, self.passed, self._message = exercise, passed, message
+
+    @property
+    def message(self) -> str:
+        return translate(self._message)
+
+    def render(self, language: str) -> dict:
+        return {"text/plain": translate(self._message, language)}
 
     def __bool__(self) -> bool:
         return self.passed

@@ -3,6 +3,8 @@
 import html
 from dataclasses import dataclass
 
+from utils.languages import Shown, current, translate, translate_html
+
 
 @dataclass(frozen=True)
 class Provenance:
@@ -38,7 +40,7 @@ class Provenance:
         return f"{what}: {self.note}." if self.note else f"{what}."
 
 
-class ProvenanceTable:
+class ProvenanceTable(Shown):
     """What a chapter ran with: `rows` (dictionaries) and `sentences`."""
 
     COLUMNS = ("kind", "asked", "given", "from", "version", "sha256", "licence", "size")
@@ -52,13 +54,24 @@ class ProvenanceTable:
         self.rows = [dict(zip(self.COLUMNS, row)) for row in cells]
         self.sentences = [p.sentence for p in provenances if p.substituted]
 
+    def render(self, language: str) -> dict:
+        return {"text/html": translate_html(self._html(), language),
+                "text/plain": self._text(language)}
+
     def __repr__(self):
-        table = [self.COLUMNS, *(tuple(row.values()) for row in self.rows)]
-        widths = [max(map(len, column)) for column in zip(*table)]
-        lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in table]
-        return "\n".join(lines + self.sentences)
+        return self._text(current())
 
     def _repr_html_(self):
+        return translate_html(self._html(), current())
+
+    def _text(self, language):
+        table = [self.COLUMNS, *(tuple(row.values()) for row in self.rows)]
+        table = [[translate(cell, language) for cell in row] for row in table]
+        widths = [max(map(len, column)) for column in zip(*table)]
+        lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in table]
+        return "\n".join(lines + [translate(text, language) for text in self.sentences])
+
+    def _html(self):
         def row(tag, cells):
             return "<tr>%s</tr>" % "".join(
                 f"<{tag}>{html.escape(cell)}</{tag}>" for cell in cells
