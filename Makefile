@@ -17,7 +17,7 @@ test: .venv/ready        ## the library, the exercises, the notebooks and the si
 
 serve:                   ## show the site on localhost
 	@test -d _site/en || { echo "There is no site yet: run make book."; exit 1; }
-	@echo "http://localhost:$(PORT)/en/   (Ctrl-C ends it; another port: make serve PORT=8001)"
+	@echo "http://localhost:$(PORT)/   (Ctrl-C ends it; another port: make serve PORT=8001)"
 	@$(RUN) -m http.server --bind 127.0.0.1 --directory _site $(PORT)
 
 notebooks: .venv/ready   ## write the plain notebook beside each chapter

@@ -1,6 +1,8 @@
 """Builds the site: `make book`.
 
-Every page is executed and rendered by Jupyter Book. Three things are added to it:
+Every English page is executed and rendered by Jupyter Book. The editions in the other
+languages have the same code, so they are rendered from the same run: each takes from it
+what figures and checks said in its language. Three things are added:
 
 - A gate. A chapter that raises, a broken reference or a warning fails the build, the
   first time and every time after: whatever a failed or interrupted build left half done
@@ -9,6 +11,9 @@ Every page is executed and rendered by Jupyter Book. Three things are added to i
   that their results depend on beside their own code: `utils/`, the data files of
   the chapters, the pins, Python, the profile and the source of models and data.
 - A report: where the site is and how long each chapter took.
+
+What an edition adds to Jupyter Book (a switch of language, the words of the theme, pages
+that are not translated yet) is in `tools/site_editions.py`.
 """
 
 import contextlib
@@ -25,13 +30,12 @@ import time
 from pathlib import Path
 
 import nbformat
-import yaml
 
+from tools import editions, site_editions
 from utils.sources import SourceError, decide
 
 ROOT = Path(__file__).resolve().parent.parent
 BUILD, SITE = ROOT / "_build", ROOT / "_site"
-LANGUAGES = ("en",)
 DATA_FILES = [f"chapters/*.{kind}" for kind in ("yml", "txt", "csv", "tsv", "json")]
 DATA_FILES += ["benchmarks/results/*.json", "checkpoints/**/*"]
 
@@ -59,6 +63,12 @@ def pages_outside(toc: Path, language: str) -> list[str]:
     named = set(re.findall(r"^[\s-]*(?:root|file):\s*(\S+)", toc.read_text("utf-8"), re.M))
     pages = sorted((ROOT / "chapters" / language).glob("*.md"))
     return [str(page.relative_to(ROOT)) for page in pages if page.stem not in named]
+
+
+def other_code(language: str) -> list[str]:
+    """The pages of a language whose code is not the English page's."""
+    pages = [] if language == editions.SOURCE else editions.pages(language)
+    return [str(page.relative_to(ROOT)) for page in pages if not editions.same_code(page)]
 
 
 @contextlib.contextmanager
@@ -91,17 +101,6 @@ def execution_key(source: str) -> str:
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
 
 
-def book_config(language: str, folder: Path) -> Path:
-    """Write the configuration of one language: _config.yml and this machine's folders."""
-    config = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))
-    config["execute"]["cache"] = str(folder / "executed")
-    config["sphinx"]["config"]["html_static_path"].append(str(BUILD / "assets"))
-    config["sphinx"]["config"]["language"] = language
-    path = folder / f"_config_{language}.yml"
-    path.write_text(yaml.safe_dump(config), encoding="utf-8")
-    return path
-
-
 def write_assets() -> None:
     """What the build needs beside the project's files; made from installed packages."""
     import vl_convert
@@ -126,10 +125,15 @@ def render(language: str, folder: Path, environment: dict, lock: int) -> int:
     if outside := pages_outside(ROOT / "_toc.yml", language):
         print(f"ERROR: not in _toc.yml: {', '.join(outside)}", file=sys.stderr)
         return 1
+    if other := other_code(language):
+        print(f"ERROR: other code than on the English page: {', '.join(other)}: run "
+              "`make sync`.", file=sys.stderr)
+        return 1
     out = folder / language
     finished = out / "finished"
     state = files_hash("_config.yml", "_toc.yml", "theme/**/*", "tools/*.py",
-                       "chapters/references.bib", f"chapters/{language}/*.md")
+                       "chapters/references.bib", f"chapters/{language}/*.md",
+                       "chapters/*/edition.yml")
     # A page that warned is not read again by Sphinx, and so would pass the next time: an
     # unfinished build is begun anew. So is one whose theme or pages changed; the executed
     # notebooks are kept apart, so this costs seconds.
@@ -137,9 +141,10 @@ def render(language: str, folder: Path, environment: dict, lock: int) -> int:
         shutil.rmtree(out, ignore_errors=True)
     out.mkdir(parents=True, exist_ok=True)
     finished.unlink(missing_ok=True)
+    edition = site_editions.prepare(language, folder, BUILD / "assets")
     command = [
-        Path(sys.executable).parent / "jb", "build", f"chapters/{language}",
-        "--config", book_config(language, folder), "--toc", ROOT / "_toc.yml",
+        Path(sys.executable).parent / "jb", "build", edition.pages,
+        "--config", edition.config, "--toc", edition.toc,
         "--path-output", out, "-W", "-n", "--keep-going",
     ]
     code = run(command, environment, lock)
@@ -147,6 +152,7 @@ def render(language: str, folder: Path, environment: dict, lock: int) -> int:
         print("ERROR: images without alt text: " + ", ".join(undescribed), file=sys.stderr)
         code = 1
     if code == 0:
+        site_editions.finish(language, out / "_build/html")
         finished.write_text(state)
     return code
 
@@ -181,8 +187,8 @@ def run(command: list, environment: dict, lock: int) -> int:
             os.killpg(process.pid, signal.SIGKILL)
 
 
-def publish(language: str, folder: Path) -> Path:
-    """Put the finished site in its place in one step; the old one serves until then."""
+def publish(language: str, folder: Path) -> None:
+    """Put the finished edition in its place in one step; the old one serves until then."""
     site, new = SITE / language, SITE / f".{language}-new"
     shutil.rmtree(new, ignore_errors=True)
     shutil.copytree(folder / language / "_build/html", new)
@@ -192,7 +198,6 @@ def publish(language: str, folder: Path) -> Path:
         site.rename(old)
     new.rename(site)
     shutil.rmtree(old, ignore_errors=True)
-    return site
 
 
 def executed_pages(folder: Path) -> dict:
@@ -205,7 +210,7 @@ def executed_pages(folder: Path) -> dict:
 
     cache = get_cache(folder / "executed")
     twins = {path.stem: _code(nbformat.read(path, as_version=4))
-             for path in (ROOT / "chapters" / LANGUAGES[0]).glob("*.ipynb")}
+             for path in (ROOT / "chapters" / editions.SOURCE).glob("*.ipynb")}
     pages = {}
     for record in sorted(cache.list_cache_records(), key=lambda record: record.created):
         notebook = cache.get_cache_bundle(record.pk).nb
@@ -247,6 +252,7 @@ def build(source: str, started: float, lock: int) -> int:
     environment = os.environ | {
         "IPYTHONDIR": str(BUILD / "ipython"),
         "COURSE_BOOK": "1",  # figures and quoted values are made for the site
+        "COURSE_LANGUAGE": editions.SOURCE,  # and kept in the other languages beside it
         "TQDM_DISABLE": "1",  # no progress bars in the pages
         "PYTHONHASHSEED": "0",
         "PYTHONPATH": str(ROOT),
@@ -257,12 +263,18 @@ def build(source: str, started: float, lock: int) -> int:
         environment["HF_HUB_OFFLINE"] = "1"  # one decision for the whole book
     else:
         environment["COURSE_SOURCE"] = source
-    for language in LANGUAGES:
+    languages = [editions.SOURCE, *editions.languages()]
+    took = {}
+    for language in languages:
+        began = time.time()
         if render(language, folder, environment, lock):
             print("\nbook: the build failed: the first error or warning above says why. "
                   "No site was written.", file=sys.stderr)
             return 1
-        site = publish(language, folder)
+        took[language] = time.time() - began
+    for language in languages:  # all or none
+        publish(language, folder)
+    site_editions.write_root(SITE)
     for other in BUILD.glob("?" * 16):
         if other != folder:
             shutil.rmtree(other, ignore_errors=True)
@@ -272,7 +284,8 @@ def build(source: str, started: float, lock: int) -> int:
         kept = record.created.timestamp() < started
         print(f"  {page:32}{record.data['execution_seconds']:8.1f} s"
               f"{'  (unchanged: kept from an earlier build)' if kept else ''}")
-    print(f"The site: {site.relative_to(ROOT)}/index.html, built in {time.time() - started:.0f} s."
+    print("Editions: " + ", ".join(f"{code} {took[code]:.0f} s" for code in languages))
+    print(f"The site: {SITE.name}/index.html, built in {time.time() - started:.0f} s."
           "  `make serve` shows it.")
     return 0
 

@@ -51,7 +51,8 @@ def notebook_text(source: Path, book: Book) -> str:
         if new.source:
             new.id = hashlib.sha256(f"{len(cells)} {new.source}".encode()).hexdigest()[:12]
             cells.append(new)
-    notebook = nbformat.v4.new_notebook(cells=cells, metadata=METADATA)
+    language = source.parent.name  # what figures and checks will speak
+    notebook = nbformat.v4.new_notebook(cells=cells, metadata=METADATA | {"language": language})
     nbformat.validate(notebook)
     return nbformat.writes(notebook) + "\n"
 
@@ -69,9 +70,10 @@ def outdated() -> dict[Path, str | None]:
     """Notebook → the text it should have, for each that differs; None: it has no source."""
     books, differing = {}, {}
     sources = chapters()
+    english = Book.read(CHAPTERS / "en", BIBLIOGRAPHY)
     for source in sources:
         folder = source.parent
-        books[folder] = books.get(folder) or Book.read(folder, BIBLIOGRAPHY)
+        books[folder] = books.get(folder) or Book.read(folder, BIBLIOGRAPHY, english)
         twin, text = source.with_suffix(".ipynb"), notebook_text(source, books[folder])
         if not twin.exists() or twin.read_text(encoding="utf-8") != text:
             differing[twin] = text

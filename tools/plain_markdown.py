@@ -9,6 +9,7 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import yaml
 from pybtex.database import parse_file
 from pybtex.exceptions import PybtexError
 
@@ -45,17 +46,24 @@ def read_page(path: Path) -> str:
 
 @dataclass
 class Book:
-    """What the pages of one language refer to: titles by label, and the bibliography."""
+    """What the pages of one language refer to: titles by label, and the bibliography.
+
+    `words` are the language's names of the boxes, from its `edition.yml`.
+    """
 
     titles: dict[str, str] = field(default_factory=dict)
     entries: dict = field(default_factory=dict)
     notebooks: frozenset[str] = frozenset()
+    words: dict[str, str] = field(default_factory=dict)
 
     @classmethod
-    def read(cls, folder: Path, bibliography: Path) -> "Book":
-        """Collect the labels of every page in `folder` and the entries of the .bib file."""
+    def read(cls, folder: Path, bibliography: Path, source: "Book | None" = None) -> "Book":
+        """Collect the labels of every page in `folder` and the entries of the .bib file.
+
+        What the language has not translated has the title of the `source` language.
+        """
         pages = sorted(folder.glob("*.md"))
-        titles = {}
+        titles = dict(source.titles) if source else {}
         for page in pages:
             text = read_page(page)
             titles[page.stem] = _first_heading(text) or page.stem
@@ -65,7 +73,12 @@ class Book:
             entries = parse_file(str(bibliography)).entries
         except PybtexError as error:
             raise MarkdownError(f"{bibliography.name}: {error}") from None
-        return cls(titles, entries, notebooks)
+        edition = folder / "edition.yml"
+        known = yaml.safe_load(edition.read_text("utf-8")) if edition.exists() else {}
+        return cls(titles, entries, notebooks, known.get("notebook", {}))
+
+    def word(self, english: str) -> str:
+        return self.words.get(english, english)
 
 
 class Page:
@@ -122,17 +135,17 @@ class Page:
         while body and re.match(r"^:[\w-]+:", body[0]):  # options are for the site
             body = body[1:]
         if name in ADMONITIONS or name == "admonition":
-            return _quote(argument if name == "admonition" else ADMONITIONS[name],
-                          self._blocks(body), "" if name == "admonition" else argument)
+            title = argument if name == "admonition" else self.book.word(ADMONITIONS[name])
+            return _quote(title, self._blocks(body), "" if name == "admonition" else argument)
         if name == "dropdown":
             return (f"<details><summary>{argument}</summary>\n\n{self._blocks(body)}\n\n"
                     "</details>")
         if name == "math":
             return "$$\n" + "\n".join(body) + "\n$$"
         if name == "exercise-start":
-            return f"#### Exercise: {argument}"
+            return f"#### {self.book.word('Exercise')}: {argument}"
         if name == "solution-start":
-            return f"#### Solution: {self._title(argument)}"
+            return f"#### {self.book.word('Solution')}: {self._title(argument)}"
         if name in ("exercise-end", "solution-end"):
             return ""
         if name == "bibliography":

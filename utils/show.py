@@ -7,7 +7,9 @@ import textwrap
 
 from IPython.display import Markdown, display
 
-_GLUE = "application/papermill.record/"
+from utils.languages import current, quoted
+
+GLUE = "application/papermill.record/"
 
 
 def show(*objects) -> None:
@@ -54,9 +56,9 @@ def quote(name: str, value) -> None:
         # The record that MyST-NB's glue() stores, written without importing MyST-NB. The
         # page evaluates it, as a literal: quoted, "1,234" and "0.440" stay what they are.
         display(
-            {_GLUE + "text/plain": repr(text)},
+            {GLUE + "text/plain": repr(text)},
             raw=True,
-            metadata={"scrapbook": {"name": name, "mime_prefix": _GLUE}},
+            metadata={"scrapbook": {"name": name, "mime_prefix": GLUE}},
         )
     else:
-        print(f"{name} = {text}")
+        print(f"{name} = {quoted(text, current())}")

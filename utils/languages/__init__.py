@@ -88,6 +88,23 @@ def translate_html(page: str, language: str) -> str:
     return page if language == ENGLISH else _HTML.sub(put, page)
 
 
+def quoted(text: str, language: str) -> str:
+    """A value for a sentence: its words translated, its numbers as the language writes them.
+
+    Spanish groups thousands by spaces, from five digits on, and has one before %; the
+    decimal point stays the one of the code.
+    """
+    text = translate(text, language)
+    if language == "es":
+        text = re.sub(r"\d{1,3}(?:,\d{3})+(?!\d)", lambda m: _grouped(m[0]), text)
+        text = re.sub(r"(\d) ?%", "\\1\u00a0%", text)
+    return text
+
+
+def _grouped(number: str) -> str:
+    return number.replace(",", "" if len(number) == 5 else "\u00a0")
+
+
 class Shown:
     """Something that a cell displays. A subclass writes `render`."""
 
