@@ -147,7 +147,7 @@ def translate_outputs(executed: Path, target: Path, language: str) -> None:
 
 def _translate_output(output: dict, language: str) -> None:
     data = output.get("data", {})
-    data |= data.get(languages.MIME, {}).get(language, {})
+    data |= output.get("metadata", {}).pop(languages.IN_LANGUAGES, {}).get(language, {})
     record = GLUE + "text/plain"
     if record in data:  # a value that a sentence quotes
         text = data[record] if isinstance(data[record], str) else "".join(data[record])

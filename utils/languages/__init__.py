@@ -22,7 +22,7 @@ import yaml
 
 FOLDER = Path(__file__).resolve().parent
 ENGLISH = "en"
-MIME = "application/vnd.transformers-workshop.languages+json"
+IN_LANGUAGES = "in_languages"  # a key of an output's metadata
 _HOLE = re.compile(r"\{(t?)\}")
 _HTML = re.compile(
     r"<(?P<tag>script|style)\b.*?</(?P=tag)>"
@@ -112,12 +112,13 @@ class Shown:
         """What is shown, by MIME type, in a language."""
         raise NotImplementedError(f"{type(self).__name__} has no render().")
 
-    def _repr_mimebundle_(self, include=None, exclude=None) -> dict:
+    def _repr_mimebundle_(self, include=None, exclude=None):
         shown = self.render(current())
-        if "COURSE_BOOK" in os.environ:  # one execution serves every edition
-            others = {code: self.render(code) for code in languages() if code != current()}
-            shown |= {MIME: {code: what for code, what in others.items() if what != shown}}
-        return shown
+        if "COURSE_BOOK" not in os.environ:
+            return shown
+        # One execution serves every edition: the others find theirs in the metadata.
+        others = {code: self.render(code) for code in languages() if code != current()}
+        return shown, {IN_LANGUAGES: {c: what for c, what in others.items() if what != shown}}
 
 
 @functools.lru_cache(maxsize=20_000)
