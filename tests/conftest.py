@@ -34,3 +34,4 @@ def no_settings_from_outside(monkeypatch):
     for name in [name for name in os.environ if name.startswith("COURSE_")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("COURSE_SOURCE", "embedded")
+    monkeypatch.setenv("COURSE_LANGUAGE", "en")

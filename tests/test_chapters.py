@@ -20,7 +20,7 @@ def cells(page, kind):
 
 
 def by_name(pages):
-    return pytest.mark.parametrize("page", pages, ids=lambda page: page.stem)
+    return pytest.mark.parametrize("page", pages, ids=lambda page: f"{page.parent.name}/{page.stem}")
 
 
 def test_the_table_of_contents_names_every_page_and_only_those(root):

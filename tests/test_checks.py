@@ -7,6 +7,7 @@ reader is told which mistake it is, not only that there is one.
 
 import importlib.util
 import inspect
+import re
 from pathlib import Path
 
 import pytest
@@ -50,6 +51,24 @@ def test_a_wrong_answer_is_refused_and_the_mistake_named(name, answer):
     verdict = checks.EXERCISES[name](answer)
     assert not verdict
     assert phrase.lower() in verdict.message.lower(), verdict.message
+
+
+# A message is Spanish when it has left the English one: the frame is, and so is the hint.
+@pytest.mark.parametrize("name, answer", list(answers("wrong_")))
+def test_a_spanish_notebook_names_the_mistake_in_spanish(name, answer):
+    verdict = checks.EXERCISES[name](answer)
+    english, spanish = (verdict.render(code)["text/plain"] for code in ("en", "es"))
+    assert not set(sentence_words(english)) & set(sentence_words(spanish)) & ENGLISH, spanish
+
+
+ENGLISH = {"the", "of", "is", "are", "with", "your", "for", "each", "and", "not", "from", "by",
+           "expected", "got", "function", "returns", "raised", "where", "to", "it", "that"}
+
+
+def sentence_words(text):
+    """The words of a message, without names in it and without Python's own errors."""
+    text = re.sub(r"\w+Error: .*|\w*_\w*|`[^`]*`|\"[^\"]*\"|«[^»]*»|'[^']*'", " ", text, flags=re.S)
+    return re.findall(r"[a-záéíóúñ]+", text.lower())
 
 
 @pytest.mark.parametrize("name", sorted(checks.EXERCISES))

@@ -36,7 +36,7 @@ def test_the_notebooks_are_up_to_date():
     assert not outdated, f"{outdated}: not what the chapter gives: edit the .md, run `make notebooks`"
 
 
-@pytest.mark.parametrize("source", notebooks.chapters(), ids=lambda path: path.stem)
+@pytest.mark.parametrize("source", notebooks.chapters(), ids=lambda path: f"{path.parent.name}/{path.stem}")
 def test_a_notebook_has_the_code_of_its_chapter_and_no_outputs(source):
     notebook = nbformat.read(source.with_suffix(".ipynb"), as_version=4)
     code = [c for c in notebook.cells if c.cell_type == "code"]
@@ -45,9 +45,10 @@ def test_a_notebook_has_the_code_of_its_chapter_and_no_outputs(source):
     assert [c.metadata.get("tags", []) for c in code] == [c.metadata.get("tags", []) for c in original]
     assert all(c.outputs == [] and c.execution_count is None for c in code)
     assert len({c.id for c in notebook.cells}) == len(notebook.cells)
+    assert notebook.metadata["language"] == source.parent.name
 
 
-@pytest.mark.parametrize("source", notebooks.chapters(), ids=lambda path: path.stem)
+@pytest.mark.parametrize("source", notebooks.chapters(), ids=lambda path: f"{path.parent.name}/{path.stem}")
 def test_no_myst_is_left_in_the_prose(source):
     notebook = nbformat.read(source.with_suffix(".ipynb"), as_version=4)
     for cell in notebook.cells:

@@ -112,7 +112,7 @@ def test_lines_differ_by_more_than_colour():
 
 def test_an_interactive_chart_carries_its_specification_and_a_still_picture(chart, monkeypatch):
     monkeypatch.setenv("COURSE_BOOK", "1")
-    page = plots.interactive(chart, alt="a line")._repr_mimebundle_()["text/html"]
+    page = plots.interactive(chart, alt="a line").render("en")["text/html"]
     assert 'aria-label="a line"' in page and "<svg" in page and "http://" not in page.replace("http://www.w3.org", "")
     specification = json.loads(re.search(r'<script type="application/json">(.*)</script>', page, re.S)[1])
     assert specification["params"][0]["name"] == "k"

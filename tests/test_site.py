@@ -11,22 +11,46 @@ from urllib.parse import unquote, urlsplit
 import pytest
 from bs4 import BeautifulSoup
 
-from tools import build
+from tools import build, editions, site_editions
+from utils import languages
 
-SITE = build.SITE / "en"
+LANGUAGES = ("en", *editions.languages())
 NAMES = sorted(path.stem for path in (build.ROOT / "chapters/en").glob("*.md"))
 CHAPTERS = [name for name in NAMES if re.match(r"\d\d_", name)]
 NOTEBOOKS = sorted(path.stem for path in (build.ROOT / "chapters/en").glob("*.ipynb"))
 
 
+@pytest.fixture(scope="session", params=LANGUAGES)
+def language(request) -> str:
+    return request.param
+
+
 @pytest.fixture(scope="session")
-def pages() -> dict[str, BeautifulSoup]:
-    assert SITE.is_dir(), "there is no site: run `make book`"
+def site(language) -> Path:
+    return build.SITE / language
+
+
+def read(site: Path) -> dict[str, BeautifulSoup]:
+    assert site.is_dir(), "there is no site: run `make book`"
     return {
-        path.relative_to(SITE).as_posix(): BeautifulSoup(path.read_text(), "html.parser")
-        for path in SITE.rglob("*.html")
+        path.relative_to(site).as_posix(): BeautifulSoup(path.read_text(), "html.parser")
+        for path in site.rglob("*.html")
         if "_static" not in path.parts
     }
+
+
+@pytest.fixture(scope="session")
+def pages(site) -> dict[str, BeautifulSoup]:
+    return read(site)
+
+
+@pytest.fixture(scope="session")
+def english() -> dict[str, BeautifulSoup]:
+    return read(build.SITE / "en")
+
+
+def translated(language: str) -> list[str]:
+    return [page.stem for page in editions.pages(language)]
 
 
 @pytest.fixture(scope="session")
@@ -40,7 +64,7 @@ def test_every_page_is_there(pages):
     assert {f"{name}.html" for name in NAMES} <= set(pages)
 
 
-def test_links_lead_somewhere(pages):
+def test_links_lead_somewhere(pages, site):
     ids = {name: {tag["id"] for tag in page.find_all(id=True)} for name, page in pages.items()}
     broken = []
     for name, page in pages.items():
@@ -49,31 +73,31 @@ def test_links_lead_somewhere(pages):
             if target.scheme or target.netloc or link["href"] == "#":
                 continue
             file = (Path(name).parent / unquote(target.path)).as_posix() if target.path else name
-            if not (SITE / file).exists():
+            if not (site / file).exists():
                 broken.append(f"{name}: {link['href']}")
             elif target.fragment and file in ids and unquote(target.fragment) not in ids[file]:
                 broken.append(f"{name}: {link['href']}: no such place")
     assert broken == []
 
 
-def test_everything_that_a_page_loads_is_the_sites_own(pages):
+def test_everything_that_a_page_loads_is_the_sites_own(pages, site):
     foreign, missing = [], []
     for name, page in pages.items():
         for tag, attribute in (("script", "src"), ("img", "src"), ("iframe", "src"), ("source", "src")):
             loaded = [found[attribute] for found in page.find_all(tag, **{attribute: True})]
-            check(name, loaded, foreign, missing)
+            check(site, name, loaded, foreign, missing)
         styles = [found["href"] for found in page.find_all("link", href=True)
                   if {"stylesheet", "icon", "preload"} & set(found.get("rel", []))]
-        check(name, styles, foreign, missing)
+        check(site, name, styles, foreign, missing)
     assert (foreign, missing) == ([], [])
 
 
-def check(page, addresses, foreign, missing):
+def check(site, page, addresses, foreign, missing):
     for address in addresses:
         parts = urlsplit(address)
         if parts.scheme in ("http", "https") or parts.netloc:
             foreign.append(f"{page}: {address}")
-        elif parts.scheme != "data" and not (SITE / Path(page).parent / unquote(parts.path)).exists():
+        elif parts.scheme != "data" and not (site / Path(page).parent / unquote(parts.path)).exists():
             missing.append(f"{page}: {address}")
 
 
@@ -88,8 +112,8 @@ def test_no_script_inside_a_page_holds_the_address_of_another_host(pages):
             assert "://" not in inside and len(frame["srcdoc"]) < 500_000, name
 
 
-def test_stylesheets_load_nothing_from_elsewhere():
-    for sheet in SITE.rglob("*.css"):
+def test_stylesheets_load_nothing_from_elsewhere(site):
+    for sheet in site.rglob("*.css"):
         assert not re.search(r"@import\s+(url\()?[\"']?https?:|url\([\"']?https?:", sheet.read_text()), sheet
 
 
@@ -111,10 +135,13 @@ def test_figures_are_described(pages):
 
 
 @pytest.mark.parametrize("name", CHAPTERS)
-def test_a_chapter_is_finished(name, pages):
+def test_a_chapter_is_finished(name, pages, language):
     page = pages[f"{name}.html"]
     text = page.select_one("article, main").get_text(" ")
-    assert page.h1 and len(text.split()) > 2000
+    if name not in translated(language):  # it says so, and leads to the English page
+        assert page.select_one(f'.admonition a[href="../en/{name}.html"]')
+        return
+    assert page.h1 and len(text) > 12_000
     assert not re.search(r"Traceback \(most|%\||it/s\]|WARNING", text)
     assert not re.search(r"\{(term|ref|cite|numref|glue)[\w:]*\}", text)
     assert page.select(".admonition.exercise") and page.select(".solution.dropdown")
@@ -149,14 +176,16 @@ def test_each_stub_is_unwritten_and_each_solution_right(name, executed):
 
 
 @pytest.mark.parametrize("name", CHAPTERS)
-def test_colab_opens_the_notebook_that_lies_in_the_repository(name, pages):
+def test_colab_opens_the_notebook_that_lies_in_the_repository(name, pages, language):
+    if name not in translated(language):
+        return
     links = [a["href"] for a in pages[f"{name}.html"].find_all("a", href=True) if "colab.research" in a["href"]]
     assert links, "no Colab button"
     path = re.search(r"/blob/main/(.+)$", links[0])[1]
-    assert (build.ROOT / path).is_file() and path.endswith(f"{name}.ipynb")
+    assert path == f"chapters/{language}/{name}.ipynb" and (build.ROOT / path).is_file()
 
 
-def test_the_prose_shows_the_values_that_the_cells_computed(executed, pages):
+def test_the_prose_shows_the_values_that_the_cells_computed(executed, pages, language):
     quoted = {}
     for name, notebook in executed.items():
         for cell in notebook.cells:
@@ -167,8 +196,96 @@ def test_the_prose_shows_the_values_that_the_cells_computed(executed, pages):
                         output.data["application/papermill.record/text/plain"])
     assert quoted
     for (name, key), value in quoted.items():
-        source = (build.ROOT / f"chapters/en/{name}.md").read_text()
-        if f"{{glue:text}}`{key}`" not in source:
+        page = build.ROOT / f"chapters/{language}/{name}.md"
+        if not page.exists() or f"{{glue:text}}`{key}`" not in page.read_text():
             continue
+        value = languages.quoted(value, language)
         shown = [bold.get_text() for bold in pages[f"{name}.html"].select("span.pasted-text")]
         assert value in shown, f"{name}: {key} = {value} is not on the page"
+
+
+# -- the editions -----------------------------------------------------------------------
+
+
+def test_each_page_names_its_language_and_its_translations(pages, language):
+    for name, page in pages.items():
+        assert page.html["lang"] == language, name
+        stem = Path(name).stem
+        known = {link["hreflang"]: link["href"] for link in page.find_all("link", rel="alternate")}
+        expected = {code: name if code == language else f"../{code}/{name}"
+                    for code in LANGUAGES if stem in translated(code)}
+        assert known == expected, name
+
+
+def test_the_switch_leads_to_the_same_page_in_every_other_language(pages, site, language):
+    for name, page in pages.items():
+        links = {a["hreflang"]: a["href"] for a in page.select(".course-languages a")}
+        assert links == {c: f"../{c}/{name}" for c in LANGUAGES if c != language}, name
+        assert all((site / Path(name).parent / href).is_file() for href in links.values())
+
+
+def test_a_section_has_the_same_anchor_in_every_language(pages, english, language):
+    for name in translated(language):
+        own, source = ([section["id"] for section in book[f"{name}.html"].select("article section[id]")]
+                       for book in (pages, english))
+        assert own == source, name
+
+
+def furniture(page: BeautifulSoup) -> set[str]:
+    """What the theme writes: text and descriptions outside the article."""
+    page = BeautifulSoup(str(page), "html.parser")
+    for part in page.select("article section, #jb-print-toc nav, .bd-toc-nav, .bd-links, title, script, "
+                            "style, .course-languages, .logo, .prev-next-title, .page-toc, .navbar-brand, "
+                            ".copyright, .component-author"):
+        part.decompose()
+    found = {" ".join(text.split()) for text in page.find_all(string=True)}
+    for tag in page.find_all(True):
+        found |= {tag[name] for name in ("aria-label", "title", "placeholder", "data-bs-title") if tag.get(name)}
+    return {text for text in found if re.search(r"[A-Za-z]{2}", text)}
+
+
+def test_no_word_of_the_theme_is_left_in_english(pages, english, language):
+    if language == "en":
+        return
+    left = {}
+    for name, page in pages.items():
+        for text in furniture(page) & furniture(english[name]):
+            left.setdefault(text, name)
+    assert {text: name for text, name in left.items() if text not in {"Colab", ".md", ".ipynb"}} == {}
+
+
+def test_figures_say_in_their_language_what_they_show(pages, english, language):
+    """Each description, of chapters that the language has, is another one than the English."""
+    if language == "en":
+        return
+    same = []
+    for name in translated(language):
+        own, source = (
+            [tag.get("aria-label") or tag.get("title") for tag in book[f"{name}.html"].select(
+                ".course-figure svg, .course-chart, .course-heads, iframe")] for book in (pages, english))
+        assert len(own) == len(source), name
+        same += [f"{name}: {text}" for text, other in zip(own, source) if text == other]
+    assert same == []
+
+
+def test_the_root_page_has_every_language():
+    root = BeautifulSoup((build.SITE / "index.html").read_text(), "html.parser")
+    links = {a["data-language"]: a["href"] for a in root.select("a[data-language]")}
+    assert links == {code: f"{code}/index.html" for code in LANGUAGES}
+    assert all((build.SITE / href).is_file() for href in links.values())
+
+
+def test_the_search_knows_its_language(site, language):
+    data = (site / "_static/language_data.js").read_text()
+    index = (site / "searchindex.js").read_text()
+    if language == "es":
+        assert "SpanishStemmer" in data or "Stemmer" in data and "EnglishStemmer" not in data
+        assert '"cabez"' in index or "cabez:" in index  # cabeza and cabezas
+    if language == "ja":
+        assert "アテンション" in index
+
+
+def test_the_theme_is_translated_only_outside_code():
+    page = '<a title="Search">Search</a><pre><span>Search</span></pre><p> Search </p><p>Search me</p>'
+    assert site_editions.translate_theme(page, {"Search": "Buscar"}) == (
+        '<a title="Buscar">Buscar</a><pre><span>Search</span></pre><p> Buscar </p><p>Search me</p>')

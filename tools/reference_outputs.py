@@ -10,7 +10,8 @@ import sys
 
 import nbformat
 
-from tools.build import BUILD, LANGUAGES, executed_pages
+from tools.build import BUILD, executed_pages
+from tools.editions import SOURCE
 from tools.notebooks import CHAPTERS
 
 
@@ -30,7 +31,7 @@ def main() -> int:
     target.mkdir(parents=True)
     shutil.copyfile(CHAPTERS / "conftest.py", target / "conftest.py")
     executed = executed_pages(BUILD / (BUILD / "current").read_text())
-    for path in sorted((CHAPTERS / LANGUAGES[0]).glob("*.ipynb")):
+    for path in sorted((CHAPTERS / SOURCE).glob("*.ipynb")):
         if path.stem not in executed:
             print(f"{path.name} is not what the book executed: run `make book`.", file=sys.stderr)
             return 1

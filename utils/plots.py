@@ -9,7 +9,6 @@ those who cannot see it. The words of a figure are in the notebook's language
 """
 
 import contextlib
-import functools
 import hashlib
 import html
 import io
@@ -22,7 +21,7 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.text import Text
-from matplotlib.ticker import FixedFormatter
+from matplotlib.ticker import FixedFormatter, FuncFormatter
 
 from utils.languages import ENGLISH, Shown, current, translate
 
@@ -336,10 +335,11 @@ def _in_language(figure: Figure, language: str):
             restore.append((text.set_text, text.get_text()))
             text.set_text(translate(text.get_text(), language))
         for axis in (axis for axes in figure.axes for axis in (axes.xaxis, axes.yaxis)):
-            named = axis.get_major_formatter()
-            if isinstance(named, FixedFormatter):  # writes its names anew when drawn
-                restore.append((functools.partial(setattr, named, "seq"), named.seq))
-                named.seq = [translate(str(name), language) for name in named.seq]
+            own = axis.get_major_formatter()
+            if isinstance(own, (FixedFormatter, FuncFormatter)):  # names, not numbers
+                names = own.format_ticks(axis.get_majorticklocs())
+                restore.append((axis.set_major_formatter, own))
+                axis.set_major_formatter(FixedFormatter([translate(n, language) for n in names]))
     try:
         with warnings.catch_warnings():  # text stays text: the browser has the letters
             warnings.filterwarnings("ignore", "Glyph .* missing from font")
@@ -350,25 +350,49 @@ def _in_language(figure: Figure, language: str):
 
 
 # Keys of a Vega-Lite specification whose text is not for readers.
-_NOT_WORDS = {"field", "type", "mark", "$schema", "expr", "filter", "calculate", "as", "format",
-              "groupby", "name", "param", "value", "timeUnit", "aggregate", "op"}
+_NOT_WORDS = {"$schema", "aggregate", "as", "field", "fields", "fold", "format", "groupby", "mark", "name",
+              "op", "param", "piece", "scheme", "timeUnit", "token", "type", "value", "views"}
+# In an expression, text that data hold is translated as it is there; datum['name'] is not.
+_LITERAL = re.compile(r"(?<!\[)(['\"])(.*?)\1")
+_EXPRESSIONS = {"calculate", "expr", "filter", "labelExpr"}
 
 
-def _in_words(node, language: str):
+def _in_words(node, language: str, layered=False):
     """A Vega-Lite specification with its words translated, those of its data included."""
     if language == ENGLISH:
         return node
     if isinstance(node, str):
         return translate(node, language)
     if isinstance(node, list):
-        return [_in_words(part, language) for part in node]
+        return [_in_words(part, language, layered) for part in node]
     if not isinstance(node, dict):
         return node
-    new = {key: part if key in _NOT_WORDS else _in_words(part, language)
-           for key, part in node.items()}
+    layered = layered or "layer" in node and isinstance(node["layer"], list)
+    new = {}
+    for key, part in node.items():
+        if key == "bind":
+            new[key] = _control(part, language)
+        elif key in _EXPRESSIONS and isinstance(part, str):
+            new[key] = _LITERAL.sub(lambda m: f"{m[1]}{translate(m[2], language)}{m[1]}", part)
+        else:
+            new[key] = part if key in _NOT_WORDS else _in_words(part, language, layered)
     field = node.get("field")
-    if isinstance(field, str) and "title" not in node and translate(field, language) != field:
-        new["title"] = translate(field, language)  # Vega would show the field's name
+    # Where there is no title Vega shows the field's name; in layers it joins the titles.
+    if isinstance(field, str) and "title" not in node and not layered:
+        if translate(field, language) != field:
+            new["title"] = translate(field, language)
+    return new
+
+
+def _control(bind, language: str):
+    """A slider or a menu: its label and the names of its choices; the choices stay."""
+    if not isinstance(bind, dict):
+        return bind
+    new = dict(bind)
+    if "name" in bind:
+        new["name"] = translate(bind["name"].strip(), language) + " " * bind["name"].endswith(" ")
+    if "options" in bind and "labels" not in bind:
+        new["labels"] = [translate(str(option), language) for option in bind["options"]]
     return new
 
 

@@ -3,8 +3,8 @@
 The language is the notebook's: `tools/notebooks.py` writes it into the metadata of each.
 The English words stand in the code. The files `<language>.yml` beside this module give
 their translations: English → the same in the language. In both, `{}` stands for
-anything (a number, a name) that is taken over as it is; `{t}` for words that are
-translated in their turn. A translation that needs another order numbers them: `{1} {0}`.
+anything (a number, a name) that is taken over as it is, at the start of a short text
+for one word; `{t}` for words that are translated in their turn. A translation that needs another order numbers them: `{1} {0}`.
 What has no translation stays English.
 
 In the book every chapter is executed once. What it shows is then kept in all languages
@@ -138,6 +138,8 @@ def _translated(text: str, language: str) -> str:
 def _table(language: str) -> tuple[dict[str, str], list]:
     """Exact texts, and patterns from the most to the least literal."""
     path = FOLDER / f"{language}.yml"
+    if not path.exists():  # a language that begins with its pages
+        return {}, []
     table = yaml.load(path.read_text("utf-8"), Loader=yaml.CSafeLoader) or {}
     exact, patterns = {}, []
     for english, translation in table.items():
@@ -147,9 +149,12 @@ def _table(language: str) -> tuple[dict[str, str], list]:
             exact[english] = translation
             continue
         pieces = _HOLE.split(english)  # text, hole, text, hole, ..., text
+        literal = sum(map(len, pieces[::2]))
         pattern = "(.*?)".join(re.escape(piece) for piece in pieces[::2])
-        patterns.append((sum(map(len, pieces[::2])), re.compile(pattern, re.S),
-                         pieces[1::2], _HOLE.sub("{}", translation)))
+        if literal < 12 and not pieces[0]:  # "{} rows" must not take a sentence that ends so
+            pattern = pattern.replace("(.*?)", r"(\S*?)", 1)
+        patterns.append((literal, re.compile(pattern, re.S), pieces[1::2],
+                         _HOLE.sub("{}", translation)))
     patterns.sort(key=lambda entry: -entry[0])
     return exact, [entry[1:] for entry in patterns]
 
