@@ -3,7 +3,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3 || echo python)
 RUN := .venv/bin/python
 PORT ?= 8000
 
-.PHONY: book test serve notebooks bench clean
+.PHONY: book test sync serve notebooks bench clean
 
 book: notebooks          ## execute every chapter and build the site in _site/
 	$(RUN) -m tools.build
@@ -15,8 +15,12 @@ test: .venv/ready        ## the library, the exercises, the notebooks and the si
 	$(RUN) -m tools.reference_outputs
 	TQDM_DISABLE=1 COURSE_BOOK=1 $(RUN) -m pytest -q -n 2 --dist loadfile --nbval --nbval-current-env --nbval-cell-timeout=600 _build/nbval
 
+sync: .venv/ready        ## carry changed code into the translations, mark what is stale
+	$(RUN) -m tools.editions
+	$(RUN) -m tools.notebooks
+
 serve:                   ## show the site on localhost
-	@test -d _site/en || { echo "There is no site yet: run make book."; exit 1; }
+	@test -f _site/index.html || { echo "There is no site yet: run make book."; exit 1; }
 	@echo "http://localhost:$(PORT)/   (Ctrl-C ends it; another port: make serve PORT=8001)"
 	@$(RUN) -m http.server --bind 127.0.0.1 --directory _site $(PORT)
 

@@ -1,10 +1,46 @@
 """The languages stay together: what differs is named, what is stale is marked."""
 
+import re
 import shutil
 
 import pytest
 
 from tools import editions
+
+TRANSLATED = [page for code in editions.languages() for page in editions.pages(code)]
+
+
+@pytest.mark.parametrize("page", TRANSLATED, ids=lambda page: f"{page.parent.name}/{page.stem}")
+def test_a_translated_page_is_complete_and_fresh(page):
+    assert editions.differences(page) == []
+
+
+def test_the_spanish_edition_is_complete():
+    names = {code: {page.name for page in editions.pages(code)} for code in ("en", "es", "ja")}
+    assert names["es"] == names["en"]
+    assert names["ja"] >= {"index.md", "05_bertology.md"}
+    assert set(editions.languages()) == {"es", "ja"}
+
+
+def test_nothing_is_recorded_that_is_not_there():
+    for code in editions.languages():
+        assert set(editions.read_state(editions.CHAPTERS / code)) == {p.stem for p in editions.pages(code)}
+
+
+def test_the_glossary_names_its_terms_in_both_languages_and_the_chapters_link_them(root):
+    books = {code: editions.sections((root / f"chapters/{code}/glossary.md").read_text("utf-8"))
+             for code in ("en", "es")}
+    english, spanish = ({s.heading: s.text for s in book if s.entry and s.heading != "end of the glossary"}
+                        for book in books.values())
+    assert len(english) >= 120 and set(english) == set(spanish)
+    chapters = {re.search(r"^\((chapter-[a-z]+)\)=$", text, re.M)[1]: text
+                for text in (p.read_text("utf-8") for p in sorted((root / "chapters/en").glob("0*.md")))}
+    for term, text in english.items():
+        name = re.search(r"Spanish: \*(.+?)\*\.", text)
+        first = spanish[term].split("\n")[0]
+        assert name and name[1] == first, term  # one name, the same on both pages
+        [chapter] = re.findall(r"\{ref\}`Chapter \d <(chapter-[a-z]+)>`", text)
+        assert re.search(rf"\{{term\}}`(?:[^`<]+<)?{re.escape(term)}>?`", chapters[chapter], re.I), term
 
 PAGE = """---
 kernelspec: {name: python3}

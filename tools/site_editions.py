@@ -68,6 +68,8 @@ def prepare(language: str, folder: Path, assets: Path) -> Edition:
     config["repository"]["path_to_book"] = f"chapters/{language}"
     sphinx = config["sphinx"]["config"]
     sphinx["language"] = language
+    if language == "ja":
+        sphinx["html_search_options"] = {"type": "tools.site_editions.Pairs"}
     sphinx["html_static_path"].append(str(assets))
     sphinx["html_context"]["editions"] = _links(language)
     for option in ("togglebutton_hint", "togglebutton_hint_hide",
@@ -121,15 +123,18 @@ def _with_stand_ins(language: str, missing: list[str], folder: Path) -> Path:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     for page in editions.pages(language):
-        (folder / page.name).symlink_to(page)
-    note = about(language).get("untranslated", "This page is not translated yet.")
+        for file in (page, page.with_suffix(".ipynb")):  # Colab is offered where both lie
+            if file.exists():
+                (folder / file.name).symlink_to(file)
+    edition = about(language)
+    note = edition.get("untranslated", "This page is not translated yet.")
     for name in missing:
         text = (CHAPTERS / SOURCE / f"{name}.md").read_text("utf-8")
-        title = re.search(r"^# (.+)$", text, re.M)[1]
+        english = re.search(r"^# (.+)$", text, re.M)[1]
+        title = edition.get("titles", {}).get(name, english)
         (folder / f"{name}.md").write_text(
-            f"# {title}\n\n:::{{note}}\n{note} "
-            f'<a class="course-untranslated" href="../{SOURCE}/{name}.html" hreflang="{SOURCE}">'
-            f"{title}</a>\n:::\n", encoding="utf-8")
+            f'# {title}\n\n:::{{note}}\n{note} <a href="../{SOURCE}/{name}.html" '
+            f'lang="{SOURCE}" hreflang="{SOURCE}">{english}</a>\n:::\n', encoding="utf-8")
     return folder
 
 
@@ -175,6 +180,26 @@ def setup(app):
     return {"parallel_read_safe": True, "parallel_write_safe": True}
 
 
+class Pairs:
+    """Cuts Japanese for the search: each two neighbouring letters, and whole Latin words.
+
+    Dictionaries cut a word in the text and the same word in a query in different ways,
+    and then it is not found. `theme/static/languages.js` cuts the query as this does.
+    """
+
+    RUNS = re.compile(r"[\u3005\u3040-\u30ff\u3400-\u9fff]+|[a-z0-9_]+")
+
+    def __init__(self, options: dict):
+        pass  # Sphinx gives the options of its own splitters
+
+    def split(self, text: str) -> list[str]:
+        found = []
+        for run in self.RUNS.findall(text.lower()):
+            whole = run < "\u3000" or len(run) < 3
+            found += [run] if whole else [run[i : i + 2] for i in range(len(run) - 1)]
+        return found
+
+
 def english_anchors(site: str, page: str) -> list[str]:
     path = Path(site) / f"{page}.html"
     if not site or not path.exists():
@@ -200,26 +225,25 @@ def give_anchors(document, anchors: list[str]) -> None:
 # The words of the theme: text and descriptions outside code.
 _CODE = re.compile(r"<(pre|script|style|code)\b.*?</\1>", re.S)
 _WORDS = re.compile(
-    r'(?P<before>\b(?:aria-label|title|placeholder|data-bs-title|data-bs-original-title|content)=")'
+    r'(?P<before>\b(?:aria-label|title|alt|placeholder|data-bs-title)=")'
     r'(?P<value>[^"]*)(?P<after>")|(?P<open>>)(?P<text>[^<>]*[^<>\s][^<>]*)(?=<)')
 
 
 def finish(language: str, site: Path) -> None:
     """Put the words of the theme into the language of the edition."""
-    words = about(language)["theme"]
-    if words:
-        for page in site.rglob("*.html"):
-            if "_static" not in page.parts:
-                text = page.read_text("utf-8")
-                page.write_text(translate_theme(text, words), encoding="utf-8")
-        for script, replacements in about(language).get("scripts", {}).items():
-            path = site / "_static" / script
-            text = path.read_text("utf-8")
-            for english, translation in replacements.items():
-                if english not in text:
-                    raise ValueError(f"{path.name} no longer says {english!r}: mend edition.yml.")
-                text = text.replace(english, translation)
-            path.write_text(text, encoding="utf-8")
+    edition = about(language)
+    for page in site.rglob("*.html"):
+        if edition["theme"] and "_static" not in page.parts:
+            text = page.read_text("utf-8")
+            page.write_text(translate_theme(text, edition["theme"]), encoding="utf-8")
+    for script, replacements in edition.get("scripts", {}).items():
+        path = site / "_static" / script
+        text = path.read_text("utf-8")
+        for old, new in replacements.items():
+            if old not in text:
+                raise ValueError(f"{path.name} no longer says {old!r}: mend edition.yml.")
+            text = text.replace(old, new)
+        path.write_text(text, encoding="utf-8")
 
 
 def translate_theme(page: str, words: dict[str, str]) -> str:

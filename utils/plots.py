@@ -337,7 +337,7 @@ def _in_language(figure: Figure, language: str):
         for axis in (axis for axes in figure.axes for axis in (axes.xaxis, axes.yaxis)):
             own = axis.get_major_formatter()
             if isinstance(own, (FixedFormatter, FuncFormatter)):  # names, not numbers
-                names = own.format_ticks(axis.get_majorticklocs())
+                names = map(str, own.format_ticks(axis.get_majorticklocs()))
                 restore.append((axis.set_major_formatter, own))
                 axis.set_major_formatter(FixedFormatter([translate(n, language) for n in names]))
     try:
@@ -350,8 +350,9 @@ def _in_language(figure: Figure, language: str):
 
 
 # Keys of a Vega-Lite specification whose text is not for readers.
-_NOT_WORDS = {"$schema", "aggregate", "as", "field", "fields", "fold", "format", "groupby", "mark", "name",
-              "op", "param", "piece", "scheme", "timeUnit", "token", "type", "value", "views"}
+_NOT_WORDS = {"$schema", "aggregate", "as", "field", "fields", "fold", "format", "groupby",
+              "mark", "name", "op", "param", "piece", "scheme", "timeUnit", "token", "type",
+              "value", "views"}
 # In an expression, text that data hold is translated as it is there; datum['name'] is not.
 _LITERAL = re.compile(r"(?<!\[)(['\"])(.*?)\1")
 _EXPRESSIONS = {"calculate", "expr", "filter", "labelExpr"}

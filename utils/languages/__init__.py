@@ -2,10 +2,10 @@
 
 The language is the notebook's: `tools/notebooks.py` writes it into the metadata of each.
 The English words stand in the code. The files `<language>.yml` beside this module give
-their translations: English → the same in the language. In both, `{}` stands for
-anything (a number, a name) that is taken over as it is, at the start of a short text
-for one word; `{t}` for words that are translated in their turn. A translation that needs another order numbers them: `{1} {0}`.
-What has no translation stays English.
+their translations: English → the same in the language. In both, `{}` stands for anything
+(a number, a name) that is taken over as it is, at the start of a short text for one
+word; `{t}` for words that are translated in their turn. A translation that needs another
+order numbers them: `{1} {0}`. What has no translation stays English.
 
 In the book every chapter is executed once. What it shows is then kept in all languages
 (`Shown`), and each edition takes its own.
