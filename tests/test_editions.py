@@ -245,6 +245,9 @@ def test_a_new_section_comes_in_english_with_a_mark(chapters, monkeypatch):
     text = (chapters / "es/page.md").read_text()
     assert "## Between\n% translate: this section is new" in text
     assert text.index("## Between") < text.index("## Segunda")
+    edit(chapters / "en/page.md", ("Text.", "Longer text."))
+    run(monkeypatch)
+    assert (chapters / "es/page.md").read_text() == text  # to be translated, still
     edit(chapters / "es/page.md", ("## Between\n% translate: this section is new (“Between”).\n\nText.",
                                    "## Enmedio\n\nTexto."))
     run(monkeypatch)

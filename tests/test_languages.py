@@ -22,6 +22,7 @@ def table(tmp_path, monkeypatch):
     words = {
         "layer": "LAYER", "a figure of the loss": "A FIGURE", "loss": "LOSS", "other": "OTHER",
         "layer {}, head {}": "HEAD {1} OF {0}", "✗ {}: {t}": "✗ {}: {}", "expected {}, got {}": "{} WANTED, {} GOT",
+        "{n} of {n}": "{1}: {0}", "{} rows": "{} ROWS",
         "expected the shape {}, got {}": "THE SHAPE {} WANTED, {} GOT", "a chart of the loss": "A CHART",
     }
     (tmp_path / "xx.yml").write_text(yaml.safe_dump(words, allow_unicode=True))
@@ -41,6 +42,10 @@ def clear():
     ("layer 3, head 1", "HEAD 1 OF 3"),  # in the order of the language
     ("✗ layer: expected 2, got 3", "✗ layer: 2 WANTED, 3 GOT"),  # names stay, words do not
     ("expected the shape [2], got [3]", "THE SHAPE [2] WANTED, [3] GOT"),  # the most literal
+    ("5 of 1,072", "1,072: 5"),
+    ("mean of 72", "mean of 72"),  # no number
+    ("12 rows", "12 ROWS"),
+    ("the heads are its rows", "the heads are its rows"),  # a short pattern takes one word
     ("unknown", "unknown"),
     ("expected {x}, got {}", "{x} WANTED, {} GOT"),  # what is taken over may hold braces
     ("", ""),

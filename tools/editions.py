@@ -369,7 +369,8 @@ def sync(page: Path, recorded: dict[str, str] | None) -> tuple[str, dict[str, st
                 done.append(f"“{section.heading}”: recorded as translated")
         else:
             state[key] = f"{translated} {english.hash()}"
-            if marked != [english.hash()] or not is_marked:
+            untranslated = translated == "none" and is_marked  # its mark says enough
+            if not untranslated and (marked != [english.hash()] or not is_marked):
                 section = _marked(section, english)
                 done.append(f"“{section.heading}”: the English section “{key}” changed: revise")
         out.append(section)

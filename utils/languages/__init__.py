@@ -4,8 +4,8 @@ The language is the notebook's: `tools/notebooks.py` writes it into the metadata
 The English words stand in the code. The files `<language>.yml` beside this module give
 their translations: English → the same in the language. In both, `{}` stands for anything
 (a number, a name) that is taken over as it is, at the start of a short text for one
-word; `{t}` for words that are translated in their turn. A translation that needs another
-order numbers them: `{1} {0}`. What has no translation stays English.
+word; `{n}` for a number; `{t}` for words that are translated in their turn. A translation
+that needs another order numbers them: `{1} {0}`. What has no translation stays English.
 
 In the book every chapter is executed once. What it shows is then kept in all languages
 (`Shown`), and each edition takes its own.
@@ -23,7 +23,7 @@ import yaml
 FOLDER = Path(__file__).resolve().parent
 ENGLISH = "en"
 IN_LANGUAGES = "in_languages"  # a key of an output's metadata
-_HOLE = re.compile(r"\{(t?)\}")
+_HOLE = re.compile(r"\{([tn]?)\}")
 _HTML = re.compile(
     r"<(?P<tag>script|style)\b.*?</(?P=tag)>"
     r'|<(?P<kept>\w+)\b[^>]*\btranslate="no"[^>]*>.*?</(?P=kept)>'
@@ -128,7 +128,7 @@ def _translated(text: str, language: str) -> str:
         return exact[text]
     for pattern, holes, translation in patterns:
         if match := pattern.fullmatch(text):
-            parts = [_translated(part, language) if hole else part
+            parts = [_translated(part, language) if hole == "t" else part
                      for hole, part in zip(holes, match.groups())]
             return translation.format(*parts)
     return text
@@ -150,9 +150,11 @@ def _table(language: str) -> tuple[dict[str, str], list]:
             continue
         pieces = _HOLE.split(english)  # text, hole, text, hole, ..., text
         literal = sum(map(len, pieces[::2]))
-        pattern = "(.*?)".join(re.escape(piece) for piece in pieces[::2])
-        if literal < 12 and not pieces[0]:  # "{} rows" must not take a sentence that ends so
-            pattern = pattern.replace("(.*?)", r"(\S*?)", 1)
+        holes = [r"([-+−]?[\d.,]+)" if hole == "n" else "(.*?)" for hole in pieces[1::2]]
+        if literal < 12 and not pieces[0] and pieces[1] != "n":
+            holes[0] = r"(\S*?)"  # "{} rows" must not take a sentence that ends so
+        parts = [re.escape(piece) for piece in pieces[::2]]
+        pattern = "".join(part + hole for part, hole in zip(parts, [*holes, ""]))
         patterns.append((literal, re.compile(pattern, re.S), pieces[1::2],
                          _HOLE.sub("{}", translation)))
     patterns.sort(key=lambda entry: -entry[0])
