@@ -27,7 +27,8 @@ def course(root, tmp_path):
     """A course of one page that counts how often it is executed."""
     for name in ("tools", "theme"):
         shutil.copytree(root / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
-    (tmp_path / "utils").mkdir()
+    shutil.copytree(root / "utils/languages", tmp_path / "utils/languages")
+    shutil.copyfile(root / "utils/show.py", tmp_path / "utils/show.py")
     (tmp_path / "utils/sources.py").write_text(
         "import os\n\n\nclass SourceError(ValueError):\n    pass\n\n\ndef decide():\n"
         "    return 'local' if 'COURSE_DATA' in os.environ else 'embedded'\n")
@@ -45,8 +46,10 @@ class Course:
     def __init__(self, folder):
         self.folder = folder
 
-    def write(self, *parts):
-        (self.folder / "chapters/en/index.md").write_text(
+    def write(self, *parts, language="en", page="index"):
+        path = self.folder / f"chapters/{language}/{page}.md"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(
             HEADER + "# Title\n\n{cite:p}`a2000b`\n\n:::{bibliography}\n:::\n\n" + "\n".join(parts))
 
     def start(self):
@@ -123,6 +126,54 @@ def test_a_relative_folder_of_data_is_the_same_in_the_pages(course, monkeypatch)
     code, output = course.build()
     assert code == 0, output
     assert "True folder" in course.page
+
+
+SAID = """from utils.languages import Shown
+class Word(Shown):
+    def render(self, language):
+        return {'text/plain': f'the word in {language}'}
+Word()"""
+QUOTED = "from utils.show import quote\nquote('many', '12,345')"
+
+
+def test_another_language_is_built_from_the_same_run(course):
+    """Its page has its own prose, what the outputs say in it, and the English anchors."""
+    code = [CELL % COUNT, CELL % SAID, CELL % QUOTED]
+    course.write(*code, "{glue:text}`many` words\n\n## A part\n\nSee {ref}`there`.\n\n(there)=\n## There\n")
+    course.write(*code, "{glue:text}`many` palabras\n\n## Una parte\n\nVéase {ref}`there`.\n\n(there)=\n## Allí\n",
+                 language="es")
+    (course.folder / "chapters/es/edition.yml").write_text("name: Español\ntitle: Libro\ntheme: {Repository: Repositorio}\n")
+    code, output = course.build()
+    assert code == 0, output
+    assert course.runs == 1  # the second language executes nothing
+    spanish = (course.folder / "_site/es/index.html").read_text()
+    assert "the word in en" in course.page and "the word in es" in spanish
+    assert "12,345" in course.page and "12\u00a0345" in spanish
+    assert '<section id="a-part">' in spanish and 'lang="es"' in spanish
+    assert "Repositorio" in spanish and "Repository" not in spanish
+    assert 'hreflang="es" href="../es/index.html"' in course.page
+    assert 'data-language="es"' in (course.folder / "_site/index.html").read_text()
+
+
+def test_a_page_with_other_code_fails_the_build_and_says_what_to_do(course):
+    course.write(CELL % "x = 1")
+    course.write(CELL % "x = 2", language="es")
+    code, output = course.build()
+    assert code == 1
+    assert "other code than on the English page: chapters/es/index.md: run `make sync`" in output
+
+
+def test_a_page_that_is_not_translated_says_so_and_its_labels_lead_to_the_english_one(course):
+    (course.folder / "_toc.yml").write_text("format: jb-book\nroot: index\nchapters:\n- file: more\n")
+    course.write("Text.\n")
+    course.write("(deep)=\n## Deep down\n\nText.\n", page="more")
+    course.write("Véase {ref}`deep`.\n", language="es")
+    code, output = course.build()
+    assert code == 0, output
+    page = (course.folder / "_site/es/index.html").read_text()
+    assert 'href="../en/more.html#deep"' in page
+    stand_in = (course.folder / "_site/es/more.html").read_text()
+    assert "This page is not translated yet." in stand_in and 'href="../en/more.html"' in stand_in
 
 
 WAIT = """import pathlib, time
