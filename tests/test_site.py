@@ -230,6 +230,17 @@ def test_a_section_has_the_same_anchor_in_every_language(pages, english, languag
         own, source = ([section["id"] for section in book[f"{name}.html"].select("article section[id]")]
                        for book in (pages, english))
         assert own == source, name
+        numbers = ([bool(h.select_one(".section-number")) for h in book[f"{name}.html"].select("article :is(h1, h2, h3)")]
+                   for book in (pages, english))
+        assert len({tuple(found) for found in numbers}) == 1, name  # numbered alike
+
+
+def test_two_authors_are_joined_in_the_language(pages, language):
+    cited = " ".join(a.get_text() for page in pages.values() for a in page.select("article p a.reference.internal"))
+    if language == "es":
+        assert " y Richardson" in cited and " and Richardson" not in cited
+    elif language == "en":
+        assert " and Richardson" in cited
 
 
 def furniture(page: BeautifulSoup) -> set[str]:

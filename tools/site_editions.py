@@ -68,6 +68,8 @@ def prepare(language: str, folder: Path, assets: Path) -> Edition:
     config["repository"]["path_to_book"] = f"chapters/{language}"
     sphinx = config["sphinx"]["config"]
     sphinx["language"] = language
+    if language == "es":
+        sphinx["bibtex_reference_style"] = "author_year_es"
     if language == "ja":
         sphinx["html_search_options"] = {"type": "tools.site_editions.Pairs"}
     sphinx["html_static_path"].append(str(assets))
@@ -165,16 +167,26 @@ def _translate_output(output: dict, language: str) -> None:
 def setup(app):
     """Sphinx calls this: the module is one of the book's extensions."""
     from docutils.transforms import Transform
+    from sphinxcontrib.bibtex.plugin import register_plugin
+    from sphinxcontrib.bibtex.style.referencing import PersonStyle
+    from sphinxcontrib.bibtex.style.referencing.author_year import AuthorYearReferenceStyle
+
+    class SpanishStyle(AuthorYearReferenceStyle):
+        """Two authors are joined by «y»."""
+
+        def __init__(self):
+            super().__init__(person=PersonStyle(sep2=" y ", last_sep=" y "))
 
     class EnglishAnchors(Transform):
         """Give each section the anchor of the English section in the same place."""
 
-        default_priority = 880  # the sections have their own; nobody has read them yet
+        default_priority = 870  # the sections have their own; at 880 Sphinx reads them
 
         def apply(self):
             name = self.document.settings.env.docname
             give_anchors(self.document, english_anchors(app.config[ENGLISH_SITE], name))
 
+    register_plugin("sphinxcontrib.bibtex.style.referencing", "author_year_es", SpanishStyle)
     app.add_config_value(ENGLISH_SITE, "", "env")
     app.add_transform(EnglishAnchors)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
