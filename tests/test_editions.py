@@ -254,6 +254,16 @@ def test_a_new_section_comes_in_english_with_a_mark(chapters, monkeypatch):
     assert check(chapters) == []
 
 
+def test_a_section_that_comes_in_both_languages_at_once_is_recorded(chapters, monkeypatch):
+    run(monkeypatch)
+    edit(chapters / "en/page.md", ("## Second", "## Between\n\nText.\n\n## Second"), ("Write it.", "Write it well."))
+    edit(chapters / "es/page.md", ("## Segunda", "## Enmedio\n\nTexto.\n\n## Segunda"))
+    run(monkeypatch)
+    text = (chapters / "es/page.md").read_text()
+    assert "## Enmedio\n\nTexto." in text  # fresh
+    assert "## Segunda\n% revise" in text  # what changed besides is still noticed
+
+
 def test_sections_that_move_keep_their_translation(chapters, monkeypatch):
     three = ("## Second", "## First\n\nAlpha.\n\n## Second"), ("## Segunda", "## Primera\n\nAlfa.\n\n## Segunda")
     edit(chapters / "en/page.md", three[0])

@@ -748,7 +748,7 @@ def test_errors_name_what_is_wrong_and_what_there_is():
 
 
 def test_more_than_the_grammar_has_is_refused(monkeypatch):
-    monkeypatch.setattr(english, "PATIENCE", 20)
+    monkeypatch.setattr(english.drawing, "PATIENCE", 20)
     monkeypatch.setattr(english, "random_sentence", lambda s: Sentence((s.pick("abc"),), *[()] * 4))
     with pytest.raises(ValueError, match="found 3: ask for fewer"):
         sentences(4, 0)

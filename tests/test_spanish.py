@@ -557,6 +557,6 @@ def test_errors_name_what_is_wrong_and_what_there_is():
 
 
 def test_more_than_the_grammar_has_is_refused(monkeypatch):
-    monkeypatch.setattr(spanish, "PATIENCE", 20)
+    monkeypatch.setattr(spanish.drawing, "PATIENCE", 20)
     with pytest.raises(ValueError, match="pairs of ser_event in the split 'test'.*ask for fewer"):
         minimal_pairs(5_000, 0, "test", ["ser_event"])

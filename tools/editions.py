@@ -345,8 +345,12 @@ def sync(page: Path, recorded: dict[str, str] | None) -> tuple[str, dict[str, st
     """
     source, translation = pair(page)
     keys, done = _keys(source), []
+    now = {key: section.hash() for key, section in zip(keys, source)}
     if recorded is None:  # a new translation: of the English page as it is
-        recorded = {key: section.hash() for key, section in zip(keys, source)}
+        recorded = now
+    elif _count(recorded, translation) != len(translation) == len(source):
+        # Sections came or went in both languages at once: those are new translations.
+        recorded = {key: recorded.get(key, now[key]) for key in keys}
     olds = dict(zip(recorded, _in_order_of(recorded, translation, page)))
     used = _pairing(list(recorded), keys)
     out, state = [], {}
@@ -379,6 +383,12 @@ def sync(page: Path, recorded: dict[str, str] | None) -> tuple[str, dict[str, st
     if any(s.entry for s in source):
         out = _glossary_order(out)
     return "\n".join(section.text for section in out), state, done
+
+
+def _count(recorded, translation) -> int:
+    """How many sections the page would have if it were as it was recorded."""
+    entries = {s.heading for s in translation if s.entry}
+    return len(entries) + len([key for key in recorded if key not in entries])
 
 
 def _in_order_of(recorded, translation, page) -> list[Section]:
@@ -517,18 +527,20 @@ def main() -> int:
         found = [line for page in chosen for line in differences(page)]
         print("\n".join(found) or f"{len(chosen)} translated pages: complete and fresh.")
         return bool(found)
+    failed = False
     for page in chosen:
         try:
             state = read_state(page.parent)
             text, state[page.stem], done = sync(page, state.get(page.stem))
         except EditionError as error:
             print(f"editions: {error}", file=sys.stderr)
-            return 1
+            failed = True
+            continue
         if text != page.read_text("utf-8"):
             page.write_text(text, encoding="utf-8")
         write_state(page.parent, dict(sorted(state.items())))
         print("".join(f"{name(page)}, {line}\n" for line in done), end="")
-    return 0
+    return failed
 
 
 if __name__ == "__main__":

@@ -15,9 +15,9 @@ Dependencies".
 Taught in: chapter 3, section "Sentences that a grammar wrote".
 """
 
-import difflib
 import random
 
+from utils.english import drawing
 from utils.english.grammar import Sentence
 from utils.english.lexicon import lexicon
 from utils.english.phenomena import PHENOMENA, MinimalPair, Phenomenon, minimal_pair
@@ -40,9 +40,6 @@ CORE = (
     "existential_there_quantifiers_1", "regular_plural_subject_verb_agreement_1",
 )  # fmt: skip
 
-# So many failures in a row to find something new mean that there is hardly any left.
-PATIENCE = 2_000
-
 
 def sentences(number, seed, split="train"):
     """`number` different acceptable sentences of the whole grammar, analysed.
@@ -53,7 +50,7 @@ def sentences(number, seed, split="train"):
     Taught in: chapter 3, section "Sentences that a grammar wrote".
     """
     speaker = _speaker(number, seed, split)
-    found = _distinct(
+    found = drawing.distinct(
         number, lambda: random_sentence(speaker), lambda s: (s.tokens,),
         f"sentences in the split {split!r}",
     )  # fmt: skip
@@ -70,18 +67,10 @@ def minimal_pairs(number, seed, split="train", phenomena=None):
     Source: Warstadt et al. 2020.
     Taught in: chapter 3, section "Sentences that a grammar wrote".
     """
-    speaker = _speaker(number, seed, split)
-    names = _known(PHENOMENA if phenomena is None else phenomena)
-    rng, taken, pairs = random.Random(seed), set(), []
-    for i, name in enumerate(names):
-        share = number // len(names) + (i < number % len(names))
-        pairs += _distinct(
-            share, lambda name=name: minimal_pair(name, speaker),
-            lambda pair: (pair.good.text, pair.bad.text),
-            f"pairs of {name} in the split {split!r}", taken,
-        )  # fmt: skip
-    rng.shuffle(pairs)
-    return pairs
+    speaker, names = _speaker(number, seed, split), drawing.known(phenomena, PHENOMENA)
+    return drawing.pairs(
+        number, names, lambda name: minimal_pair(name, speaker), seed, split
+    )
 
 
 def acceptability(seed=2026, train=3_000, validation=600, test=1_200, phenomena=CORE):
@@ -134,45 +123,4 @@ def vocabulary(split):
 
 # ------------------------------------------------------------------------- inside
 def _speaker(number, seed, split):
-    words = lexicon(split)
-    if number < 0:
-        raise ValueError(f"number is {number}: it cannot be negative.")
-    # With the split in the seed, two splits are not the same sentences in other words.
-    return Speaker(words, random.Random(f"{seed} {split}"))
-
-
-def _known(phenomena):
-    names = list(phenomena)
-    for name in names:
-        if name not in PHENOMENA:
-            close = difflib.get_close_matches(name, PHENOMENA, 1, cutoff=0)
-            raise ValueError(
-                f"{name!r} is no phenomenon of the grammar. The closest is "
-                f"{close[0]!r}; there are {', '.join(PHENOMENA)}."
-            )
-    if not names or len(set(names)) < len(names):
-        raise ValueError(
-            f"phenomena must be different and at least one; it is {names}."
-        )
-    return names
-
-
-def _distinct(number, make, keys, what, taken=None):
-    """`number` results of make(), none of whose keys is taken by another one."""
-    taken = set() if taken is None else taken
-    found, failures = [], 0
-    while len(found) < number:
-        made = make()
-        new = keys(made)
-        if any(key in taken for key in new):
-            failures += 1
-            if failures == PATIENCE:
-                raise ValueError(
-                    f"{number:,} different {what} were asked for, and the grammar "
-                    f"found {len(found):,}: ask for fewer."
-                )
-            continue
-        failures = 0
-        taken.update(new)
-        found.append(made)
-    return found
+    return Speaker(lexicon(split), drawing.seeded(number, seed, split))

@@ -245,16 +245,16 @@ def lexicon(split):
     return Lexicon(split)
 
 
-def check_disjoint():
-    """Raise ValueError where a form of a noun or verb is in two splits."""
+def check_disjoint(lexicon, splits, file):
+    """Raise ValueError, naming the file, where a noun or verb form is in two splits."""
     owner = {}
-    for split in SPLITS:
+    for split in splits:
         for form in (form for forms in lexicon(split).forms() for form in forms):
             if owner.setdefault(form, split) != split:
                 raise ValueError(
                     f"{form!r} is in the splits {owner[form]} and {split}: take it "
-                    "out of one of them in utils/english/lexicon.py."
+                    f"out of one of them in {file}."
                 )
 
 
-check_disjoint()
+check_disjoint(lexicon, SPLITS, "utils/english/lexicon.py")

@@ -16,9 +16,7 @@ Taught in: chapter 3, section "Pairs that the vocabulary cannot tell apart"; cha
 section "The same in Spanish".
 """
 
-import difflib
-import random
-
+from utils.english import drawing
 from utils.english.grammar import Sentence
 from utils.english.phenomena import MinimalPair, Phenomenon
 from utils.spanish.grammar import Speaker
@@ -29,9 +27,6 @@ __all__ = [
     "PHENOMENA", "MinimalPair", "Phenomenon", "Sentence", "minimal_pairs", "sentences",
     "vocabulary",
 ]  # fmt: skip
-
-# So many failures in a row to find something new mean that there is hardly any left.
-PATIENCE = 2_000
 
 
 def sentences(number, seed, split="train"):
@@ -44,9 +39,9 @@ def sentences(number, seed, split="train"):
     Taught in: chapter 4, section "The same in Spanish".
     """
     speaker, names = _speaker(number, seed, split), tuple(PHENOMENA)
-    return _distinct(
+    return drawing.distinct(
         number, lambda: minimal_pair(speaker.pick(names), speaker).good,
-        lambda made: (made.tokens,), f"sentences in the split {split!r}", set(),
+        lambda made: (made.tokens,), f"sentences in the split {split!r}",
     )  # fmt: skip
 
 
@@ -60,18 +55,10 @@ def minimal_pairs(number, seed, split="train", phenomena=None):
     Source: Warstadt et al. 2020.
     Taught in: chapter 3, section "Pairs that the vocabulary cannot tell apart".
     """
-    speaker = _speaker(number, seed, split)
-    names = _known(PHENOMENA if phenomena is None else phenomena)
-    taken, pairs = set(), []
-    for i, name in enumerate(names):
-        share = number // len(names) + (i < number % len(names))
-        pairs += _distinct(
-            share, lambda name=name: minimal_pair(name, speaker),
-            lambda pair: (pair.good.tokens, pair.bad.tokens),
-            f"pairs of {name} in the split {split!r}", taken,
-        )  # fmt: skip
-    random.Random(seed).shuffle(pairs)
-    return pairs
+    speaker, names = _speaker(number, seed, split), drawing.known(phenomena, PHENOMENA)
+    return drawing.pairs(
+        number, names, lambda name: minimal_pair(name, speaker), seed, split
+    )
 
 
 def vocabulary(split):
@@ -86,43 +73,4 @@ def vocabulary(split):
 
 # ------------------------------------------------------------------------- inside
 def _speaker(number, seed, split):
-    words = lexicon(split)
-    if number < 0:
-        raise ValueError(f"number is {number}: it cannot be negative.")
-    # With the split in the seed, two splits are not the same sentences in other words.
-    return Speaker(words, random.Random(f"{seed} {split}"))
-
-
-def _known(phenomena):
-    names = list(phenomena)
-    for name in names:
-        if name not in PHENOMENA:
-            close = difflib.get_close_matches(name, PHENOMENA, 1, cutoff=0)
-            raise ValueError(
-                f"{name!r} is no phenomenon of the grammar. The closest is "
-                f"{close[0]!r}; there are {', '.join(PHENOMENA)}."
-            )
-    if not names or len(set(names)) < len(names):
-        raise ValueError(
-            f"phenomena must be different and at least one; it is {names}."
-        )
-    return names
-
-
-def _distinct(number, make, keys, what, taken):
-    """`number` results of make(), none of whose keys is taken by another one."""
-    found, failures = [], 0
-    while len(found) < number:
-        made = make()
-        if taken.isdisjoint(new := keys(made)):
-            failures = 0
-            taken.update(new)
-            found.append(made)
-            continue
-        failures += 1
-        if failures == PATIENCE:
-            raise ValueError(
-                f"{number:,} different {what} were asked for, and the grammar "
-                f"found {len(found):,}: ask for fewer."
-            )
-    return found
+    return Speaker(lexicon(split), drawing.seeded(number, seed, split))

@@ -15,7 +15,7 @@ chapters 2 (gender), 3 (number) and 4 (verbs); the selection of words is the cou
 import functools
 from dataclasses import dataclass
 
-from utils.english.lexicon import SPLITS, read_table
+from utils.english.lexicon import SPLITS, check_disjoint, read_table
 
 # ---------------------------------------------------------------------- nouns
 # A person is given in the masculine, with the feminine after a slash where it is not
@@ -267,16 +267,4 @@ def lexicon(split):
     return Lexicon(split)
 
 
-def check_disjoint():
-    """Raise ValueError where a form of a noun or verb is in two splits."""
-    owner = {}
-    for split in SPLITS:
-        for form in (form for forms in lexicon(split).forms() for form in forms):
-            if owner.setdefault(form, split) != split:
-                raise ValueError(
-                    f"{form!r} is in the splits {owner[form]} and {split}: take it "
-                    "out of one of them in utils/spanish/lexicon.py."
-                )
-
-
-check_disjoint()
+check_disjoint(lexicon, SPLITS, "utils/spanish/lexicon.py")

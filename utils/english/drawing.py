@@ -1,0 +1,73 @@
+"""Drawing different sentences and pairs from a grammar; `utils.spanish` draws so too."""
+
+import difflib
+import random
+
+# So many failures in a row to find something new mean that there is hardly any left.
+PATIENCE = 2_000
+
+
+def seeded(number, seed, split):
+    """The generator for one split; raises ValueError for a negative number."""
+    if number < 0:
+        raise ValueError(f"number is {number}: it cannot be negative.")
+    # With the split in the seed, two splits are not the same sentences in other words.
+    return random.Random(f"{seed} {split}")
+
+
+def known(chosen, phenomena):
+    """The chosen names as a list, all of `phenomena` for None.
+
+    Raises ValueError for an unknown name, one that is there twice, or none at all.
+    """
+    names = list(phenomena if chosen is None else chosen)
+    for name in names:
+        if name not in phenomena:
+            close = difflib.get_close_matches(name, phenomena, 1, cutoff=0)
+            raise ValueError(
+                f"{name!r} is no phenomenon of the grammar. The closest is "
+                f"{close[0]!r}; there are {', '.join(phenomena)}."
+            )
+    if not names or len(set(names)) < len(names):
+        raise ValueError(
+            f"phenomena must be different and at least one; it is {names}."
+        )
+    return names
+
+
+def pairs(number, names, make, seed, split):
+    """`number` pairs, as many of each name, none with a sentence of another; shuffled.
+
+    make: name → a new random pair of that phenomenon. Raises ValueError where the
+    grammar has too few.
+    """
+    taken, found = set(), []
+    for i, name in enumerate(names):
+        share = number // len(names) + (i < number % len(names))
+        found += distinct(
+            share, lambda name=name: make(name),
+            lambda pair: (pair.good.text, pair.bad.text),
+            f"pairs of {name} in the split {split!r}", taken,
+        )  # fmt: skip
+    random.Random(seed).shuffle(found)
+    return found
+
+
+def distinct(number, make, keys, what, taken=None):
+    """`number` results of make(), none of whose keys is taken by another one."""
+    taken = set() if taken is None else taken
+    found, failures = [], 0
+    while len(found) < number:
+        made = make()
+        if taken.isdisjoint(new := keys(made)):
+            failures = 0
+            taken.update(new)
+            found.append(made)
+            continue
+        failures += 1
+        if failures == PATIENCE:
+            raise ValueError(
+                f"{number:,} different {what} were asked for, and the grammar "
+                f"found {len(found):,}: ask for fewer."
+            )
+    return found
