@@ -45,6 +45,8 @@ def clear():
     ("5 of 1,072", "1,072: 5"),
     ("mean of 72", "mean of 72"),  # no number
     ("12 rows", "12 ROWS"),
+    ("layer, loss", "LAYER, LOSS"),
+    ("layer, a name", "layer, a name"),  # a list only where all of it is known
     ("the heads are its rows", "the heads are its rows"),  # a short pattern takes one word
     ("unknown", "unknown"),
     ("expected {x}, got {}", "{x} WANTED, {} GOT"),  # what is taken over may hold braces

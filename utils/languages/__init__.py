@@ -131,6 +131,9 @@ def _translated(text: str, language: str) -> str:
             parts = [_translated(part, language) if hole == "t" else part
                      for hole, part in zip(holes, match.groups())]
             return translation.format(*parts)
+    names = text.split(", ")
+    if all(name in exact for name in names):  # a list of names that are known
+        return ", ".join(exact[name] for name in names)
     return text
 
 
@@ -151,7 +154,7 @@ def _table(language: str) -> tuple[dict[str, str], list]:
         pieces = _HOLE.split(english)  # text, hole, text, hole, ..., text
         literal = sum(map(len, pieces[::2]))
         holes = [r"([-+−]?[\d.,]+)" if hole == "n" else "(.*?)" for hole in pieces[1::2]]
-        if literal < 12 and not pieces[0] and pieces[1] != "n":
+        if literal < 12 and not pieces[0] and not pieces[1]:
             holes[0] = r"(\S*?)"  # "{} rows" must not take a sentence that ends so
         parts = [re.escape(piece) for piece in pieces[::2]]
         pattern = "".join(part + hole for part, hole in zip(parts, [*holes, ""]))
