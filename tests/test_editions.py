@@ -154,14 +154,14 @@ def test_a_new_translation_is_recorded_and_then_fresh(chapters, monkeypatch):
 
 
 @pytest.mark.parametrize("old, new, named", [
-    ("x = 1", "x = 2", "“Título”: block 4 should be '```{code-cell}"),
+    ("x = 1", "x = 2", "“Título”: block 4 should have 'x = 1'; it has 'x = 2'"),
     (":tags: [hide-input]\n", "", "“Título”"),
     ("(top)=\n", "", "“Título”"),
     ("Un {term}", "\n\nUn {term}", None),  # spacing is free
     ("b2020,a2019", "b2020", "references missing: ['cite a2019']"),
     ("<token>", "<ficha>", "['term token'], not in the English: ['term ficha']"),
     ("x = y", "x = z", "“Segunda”"),
-    ("- two\n", "", "list of 2 items'; it is 'list of 1 items'"),
+    ("- two\n", "", "list of 2 items'; it has 'list of 1 items'"),
     ("| 1 | 2 |\n", "", "table of 3 rows"),
     (":label: ex-one", ":label: ex-uno", "“Segunda”"),
     ("Escríbelo.\n", "Escríbelo.\n\nY más.\n", "“Segunda”"),

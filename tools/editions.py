@@ -273,11 +273,9 @@ def _structure(source, translation) -> list[str]:
             found.append(f"{place}: still to do: {mark.group().strip(' %' + chr(10))}")
         left, right = skeleton(english), skeleton(other)
         if left != right:
-            i = next((i for i, (a, b) in enumerate(zip(left, right)) if a != b),
-                     min(len(left), len(right)))
-            want, got = (_short(side[i]) if i < len(side) else "nothing" for side in (left, right))
-            found.append(f"{place}: block {i + 1} should be {want}; it is {got} "
-                         f"(English: “{english.heading}”)")
+            i, want, got = _first_difference(left, right)
+            found.append(f"{place}: block {i + 1} should have {_short(want)}; it has "
+                         f"{_short(got)} (English: “{english.heading}”)")
         lost, added = targets(english) - targets(other), targets(other) - targets(english)
         if lost or added:
             found.append(f"{place}: references missing: {sorted(lost.elements()) or 'none'}, "
@@ -291,8 +289,18 @@ def _structure(source, translation) -> list[str]:
     return found
 
 
+def _first_difference(left: list, right: list) -> tuple[int, str, str]:
+    """The place of the first difference, and what stands there; of blocks, their lines."""
+    i = next((i for i, (a, b) in enumerate(zip(left, right)) if a != b),
+             min(len(left), len(right)))
+    want, got = (side[i] if i < len(side) else "" for side in (left, right))
+    if "\n" in want and "\n" in got:
+        return i, *_first_difference(want.split("\n"), got.split("\n"))[1:]
+    return i, want, got
+
+
 def _short(block: str) -> str:
-    line = " ".join(block.split())
+    line = " ".join(block.split()) or "nothing"
     return repr(line if len(line) <= 90 else line[:87] + "...")
 
 
