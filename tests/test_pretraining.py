@@ -1,6 +1,7 @@
 """The pre-training engine on one process: packing, loss, order, checkpoints, errors."""
 
 import errno
+import gc
 import json
 import math
 import multiprocessing
@@ -685,6 +686,18 @@ def test_bad_values_are_named(tmp_path, name, value):
     said = refuses(name, DOCS, tmp_path / "run", **{name: value})
     assert "\n" not in said
     assert not (tmp_path / "run").exists()
+
+
+def test_a_text_without_a_row_closes_its_file_once(tmp_path):
+    path = tmp_path / "ids"
+    path.write_bytes(b"\0" * 8)
+    with pytest.raises(PretrainingError, match="less than one row") as raised:
+        Rows(path, "uint16", 64)
+    other = os.open(path, os.O_RDONLY)  # has the number that became free
+    del raised
+    gc.collect()
+    os.fstat(other)  # raised "Bad file descriptor" when it was closed again
+    os.close(other)
 
 
 def test_several_processes_are_needed_to_shard(tmp_path):

@@ -418,6 +418,7 @@ class Rows:
         self.number = tokens // length
         if not self.number:
             os.close(self.file)
+            del self.file  # __del__ must not close the number again: it may be another file's
             raise PretrainingError(
                 f"{Path(path).name}: {tokens} tokens are less than one row of {length}; "
                 f"take a longer text or a smaller row_length"
