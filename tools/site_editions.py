@@ -14,7 +14,6 @@ the words that the theme writes. Around Jupyter Book this adds
 import ast
 import html
 import json
-import os
 import re
 import shutil
 from dataclasses import dataclass

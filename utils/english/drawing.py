@@ -7,6 +7,38 @@ import random
 PATIENCE = 2_000
 
 
+class Choices:
+    """Random choices from one lexicon; the same generator makes the same choices.
+
+    lexicon: what a grammar's `lexicon` returned; rng: a `random.Random`.
+    """
+
+    def __init__(self, lexicon, rng):
+        self.lexicon, self.random = lexicon, rng.random
+        self.used = set()
+
+    def begin(self):
+        """A new sentence. In one sentence "the nun" is not said of two nuns."""
+        self.used = set()
+
+    def pick(self, items):
+        return items[int(self.random() * len(items))]
+
+    def chance(self, probability):
+        return self.random() < probability
+
+    def number(self):
+        return self.pick(("sg", "pl"))
+
+    def gender(self):
+        return self.pick(("m", "f"))
+
+
+def other(value):
+    """The number, or the gender, that does not agree."""
+    return {"sg": "pl", "pl": "sg", "m": "f", "f": "m"}[value]
+
+
 def seeded(number, seed, split):
     """The generator for one split; raises ValueError for a negative number."""
     if number < 0:

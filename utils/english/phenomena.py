@@ -11,6 +11,7 @@ English", TACL 8, table 1 and appendix.
 from dataclasses import dataclass
 from typing import Callable
 
+from utils.english.drawing import other
 from utils.english.grammar import (
     AND, DETERMINERS, EVER, GAP, HAD, HAS, IS_DOING, IT, MODALS, ONLY, PAST, PRESENT,
     THAT, THAT_PRONOUN, THERE, TO, WAS_DOING, WHAT, WHO, WHOSE, Mood, Phrase, Sentence,
@@ -18,7 +19,7 @@ from utils.english.grammar import (
     prepositional, pronoun, sentence, that, there_is, there_to_be,
 )  # fmt: skip
 from utils.english.lexicon import NUMBERS, is_irregular
-from utils.english.speaker import ARTIFACTS, OBJECTS, PEOPLE, other
+from utils.english.speaker import ARTIFACTS, OBJECTS, PEOPLE
 
 
 @dataclass(frozen=True)

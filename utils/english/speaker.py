@@ -1,5 +1,6 @@
 """Whoever speaks: chooses words that fit together, and builds phrases from them."""
 
+from utils.english.drawing import Choices
 from utils.english.grammar import (
     BARE_POSSESSIVE, DETERMINERS, HAD, HAS, IS_DOING, MODALS, PAST, POSSESSIVE, PRESENT,
     THAT_PRONOUN, WAS_DOING, WHO, Phrase, adjective, adverb, clause, prepositional,
@@ -25,50 +26,24 @@ SINGULAR = ("the",) * 6 + ("a", "a", "this", "that", "every")
 PLURAL = (
     *("the",) * 7, "these", "those", "some", "many", "several", "two", "three", "four",
 )  # fmt: skip
-GENDERS = ("m", "f")
 FITTING = {kind: tuple(words.split()) for kind, words in ADJECTIVES.items()}
 FITTING |= dict.fromkeys(("male", "female", "relative"), FITTING["person"])
 
 
-def other(number):
-    """The number that does not agree."""
-    return "pl" if number == "sg" else "sg"
-
-
-class Speaker:
-    """Random choices from one lexicon; the same generator makes the same choices.
-
-    lexicon: a `Lexicon`; rng: a `random.Random`.
-    """
+class Speaker(Choices):
+    """The choices that make English sentences; see `Choices`."""
 
     def __init__(self, lexicon, rng):
-        self.lexicon, self.random = lexicon, rng.random
+        super().__init__(lexicon, rng)
         self.pools = {}
-        self.used = set()
-
-    def begin(self):
-        """A new sentence. In one sentence "the nun" is not said of two nuns."""
-        self.used = set()
 
     # ------------------------------------------------------------------ words
-    def pick(self, items):
-        return items[int(self.random() * len(items))]
-
-    def chance(self, probability):
-        return self.random() < probability
-
     def two(self, items):
         """Two different ones."""
         first = self.pick(items)
         while (second := self.pick(items)) == first:
             pass
         return first, second
-
-    def number(self):
-        return "sg" if self.random() < 0.5 else "pl"
-
-    def gender(self):
-        return self.pick(GENDERS)
 
     def noun(self, *kinds, fits=None):
         """One of these kinds (and for which `fits` is true) that is not used yet."""

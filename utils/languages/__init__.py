@@ -11,6 +11,7 @@ In the book every chapter is executed once. What it shows is then kept in all la
 (`Shown`), and each edition takes its own.
 """
 
+import abc
 import functools
 import html
 import json
@@ -105,12 +106,12 @@ def _grouped(number: str) -> str:
     return number.replace(",", "" if len(number) == 5 else "\u00a0")
 
 
-class Shown:
+class Shown(abc.ABC):
     """Something that a cell displays. A subclass writes `render`."""
 
+    @abc.abstractmethod
     def render(self, language: str) -> dict:
         """What is shown, by MIME type, in a language."""
-        raise NotImplementedError(f"{type(self).__name__} has no render().")
 
     def _repr_mimebundle_(self, include=None, exclude=None):
         shown = self.render(current())

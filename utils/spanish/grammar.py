@@ -9,6 +9,7 @@ Source: RAE and ASALE 2009, "Nueva gramática de la lengua española", chapters 
 (adjectives agree), 14 (*el agua*, *del*, *al*) and 33 (the verb and its subject).
 """
 
+from utils.english.drawing import Choices
 from utils.english.grammar import Phrase, Sentence
 from utils.spanish.lexicon import (
     ADJECTIVES, FUTURE, IMPERFECT, MEN, PERFECT, PERSONS, PRESENT, PRETERITE, WOMEN,
@@ -33,11 +34,6 @@ TIMES = {
     IMPERFECT: ("antes", "entonces"), PERFECT: ("hoy", "recientemente"),
     FUTURE: ("mañana",),
 }  # fmt: skip
-
-
-def other(value):
-    """The number, or the gender, that does not agree."""
-    return {"sg": "pl", "pl": "sg", "m": "f", "f": "m"}[value]
 
 
 # ------------------------------------------------------------------------ sentences
@@ -161,31 +157,8 @@ def relative(verb, tense, objects=(), subject=None, person=None):
 
 
 # -------------------------------------------------------------------------- speaker
-class Speaker:
-    """Random choices from one lexicon; the same generator makes the same choices.
-
-    lexicon: a `Lexicon` of Spanish; rng: a `random.Random`.
-    """
-
-    def __init__(self, lexicon, rng):
-        self.lexicon, self.random = lexicon, rng.random
-        self.used = set()
-
-    def begin(self):
-        """A new sentence. In one sentence "la niña" is not said of two girls."""
-        self.used = set()
-
-    def pick(self, items):
-        return items[int(self.random() * len(items))]
-
-    def chance(self, probability):
-        return self.random() < probability
-
-    def number(self):
-        return self.pick(("sg", "pl"))
-
-    def gender(self):
-        return self.pick(("m", "f"))
+class Speaker(Choices):
+    """The choices that make Spanish sentences; see `Choices`."""
 
     def tense(self):
         return self.pick(TENSES)

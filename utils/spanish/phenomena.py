@@ -12,10 +12,11 @@ are named at each field; the form of the task is that of Warstadt et al. 2020, "
 
 from typing import Callable
 
+from utils.english.drawing import other
 from utils.english.grammar import Phrase
 from utils.english.phenomena import MinimalPair, Phenomenon
 from utils.spanish.grammar import (
-    OBJECTS, PEOPLE, SHOWN, adjective, adverb, clause, copular, noun_phrase, other,
+    OBJECTS, PEOPLE, SHOWN, adjective, adverb, clause, copular, noun_phrase,
     prepositional, pronoun, relative, sentence,
 )  # fmt: skip
 from utils.spanish.lexicon import (
