@@ -5,7 +5,7 @@ PORT ?= 8000
 
 .PHONY: book test sync serve notebooks bench clean
 
-book: notebooks          ## execute every chapter and build the site in _site/
+book: notebooks node_modules/ready ## execute every chapter and build the site in _site/
 	$(RUN) -m tools.build
 
 test: .venv/ready        ## the library, the exercises, the notebooks and the site
@@ -37,6 +37,10 @@ bench: book              ## measure what the course promises and print it
 
 clean:                   ## remove everything that was built, but not .venv
 	rm -rf _build _site
+
+node_modules/ready: package-lock.json .venv/ready
+	$(RUN) -m tools.node ci --loglevel=error
+	@touch node_modules/ready
 
 .venv/ready: requirements.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11) and "The course needs Python 3.11: make PYTHON=/path/to/python3.11 ...")'

@@ -29,14 +29,20 @@ def course(root, tmp_path):
         shutil.copytree(root / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copytree(root / "utils/languages", tmp_path / "utils/languages")
     shutil.copyfile(root / "utils/show.py", tmp_path / "utils/show.py")
-    (tmp_path / "utils/sources.py").write_text(
+    (tmp_path / "utils/sources").mkdir()
+    shutil.copy(root / "utils/sources/provenance.py", tmp_path / "utils/sources")
+    (tmp_path / "utils/sources/__init__.py").write_text(
         "import os\n\n\nclass SourceError(ValueError):\n    pass\n\n\ndef decide():\n"
         "    return 'local' if 'COURSE_DATA' in os.environ else 'embedded'\n")
     (tmp_path / "utils/value.py").write_text("VALUE = 1\n")
     (tmp_path / "utils/__init__.py").touch()
     shutil.copyfile(root / "_config.yml", tmp_path / "_config.yml")
     (tmp_path / "_toc.yml").write_text("format: jb-book\nroot: index\n")
-    (tmp_path / "requirements.txt").touch()
+    shutil.copyfile(root / "requirements.txt", tmp_path / "requirements.txt")
+    for name in ("package.json", "package-lock.json", "node_modules"):
+        (tmp_path / name).symlink_to(root / name)
+    for made in (root / "_build").glob("assets-*"):  # named by what they depend on
+        shutil.copytree(made, tmp_path / "_build" / made.name)
     (tmp_path / "chapters/en").mkdir(parents=True)
     (tmp_path / "chapters/references.bib").write_text("@misc{a2000b, title={T}, author={A, B}, year={2000}}\n")
     return Course(tmp_path)

@@ -12,7 +12,7 @@ from urllib.parse import unquote, urlsplit
 import pytest
 from bs4 import BeautifulSoup, NavigableString
 
-from tools import build, editions, site_editions
+from tools import build, editions, execution, site_editions
 from utils import languages
 
 LANGUAGES = ("en", *editions.languages())
@@ -34,9 +34,7 @@ def site(language) -> Path:
 def read(site: Path) -> dict[str, BeautifulSoup]:
     assert site.is_dir(), "there is no site: run `make book`"
     return {
-        path.relative_to(site).as_posix(): BeautifulSoup(path.read_text(), "html.parser")
-        for path in site.rglob("*.html")
-        if "_static" not in path.parts
+        path.name: BeautifulSoup(path.read_text(), "html.parser") for path in site.glob("*.html")
     }
 
 
@@ -57,7 +55,7 @@ def translated(language: str) -> list[str]:
 @pytest.fixture(scope="session")
 def executed():
     """The notebooks with the outputs that the site shows."""
-    pages = build.executed_pages(build.BUILD / (build.BUILD / "current").read_text())
+    pages = execution.executed_pages(build.BUILD / (build.BUILD / "current").read_text() / "executed")
     return {name: notebook for name, (notebook, _) in pages.items()}
 
 
@@ -81,10 +79,13 @@ def test_links_lead_somewhere(pages, site):
     assert broken == []
 
 
+LOADS = (("script", "src"), ("img", "src"), ("iframe", "src"), ("source", "src"), ("span", "data-src"))
+
+
 def test_everything_that_a_page_loads_is_the_sites_own(pages, site):
     foreign, missing = [], []
     for name, page in pages.items():
-        for tag, attribute in (("script", "src"), ("img", "src"), ("iframe", "src"), ("source", "src")):
+        for tag, attribute in LOADS:
             loaded = [found[attribute] for found in page.find_all(tag, **{attribute: True})]
             check(site, name, loaded, foreign, missing)
         styles = [found["href"] for found in page.find_all("link", href=True)
@@ -96,21 +97,90 @@ def test_everything_that_a_page_loads_is_the_sites_own(pages, site):
 def check(site, page, addresses, foreign, missing):
     for address in addresses:
         parts = urlsplit(address)
-        if parts.scheme in ("http", "https") or parts.netloc:
+        if parts.scheme or parts.netloc:
             foreign.append(f"{page}: {address}")
-        elif parts.scheme != "data" and not (site / Path(page).parent / unquote(parts.path)).exists():
+        elif not (site / Path(page).parent / unquote(parts.path)).exists():
             missing.append(f"{page}: {address}")
 
 
-def test_no_script_inside_a_page_holds_the_address_of_another_host(pages):
+def test_the_policy_of_each_page_lets_nothing_in(site):
+    """It stands before everything that is loaded, and names no other host and no exception."""
+    for path in [*site.glob("*.html"), *site.glob("frames/*.html")]:
+        page, name = BeautifulSoup(path.read_text(), "html.parser"), path.name
+        policy = page.find("meta", attrs={"http-equiv": "Content-Security-Policy"})
+        assert policy and not policy.find_previous(["script", "link", "style", "img"]), name
+        rules = dict(rule.strip().split(" ", 1) for rule in policy["content"].split(";"))
+        assert rules["default-src"] == "'self'" and rules["object-src"] == "'none'", name
+        assert "script-src" not in rules and "style-src" not in rules, name
+        assert "unsafe" not in policy["content"] and "//" not in policy["content"], name
+        # What the policy would refuse is not there.
+        assert not page.find_all("script", src=False), name
+        assert not page.find_all("style") and not page.find_all(style=True), name
+        assert not [t for t in page.find_all(True) for a in t.attrs if a.startswith("on")], name
+
+
+def test_each_view_of_bertviz_is_a_frame_with_a_picture_behind_it(pages, site, language):
+    for name in translated(language):
+        page = pages[f"{name}.html"]
+        views = page.select("figure.course-bertviz")
+        assert len(views) == (3 if name == "05_bertology" else 0)
+        for view in views:
+            picture, frame = view.select_one(".course-bertviz-still img"), view.find("iframe")
+            assert (site / frame["src"]).is_file() and (site / picture["src"]).is_file()
+            assert len(frame["title"]) > 20 and len(picture["alt"]) > 20
+
+
+def test_the_root_page_has_the_policy_and_its_own_files():
+    root = BeautifulSoup((build.SITE / "index.html").read_text(), "html.parser")
+    assert "default-src 'self'" in root.find("meta", attrs={"http-equiv": True})["content"]
+    assert not root.find_all("style") and not root.find_all("script", src=False)
+    for name in [root.script["src"], root.find("link", rel="stylesheet")["href"]]:
+        assert (build.SITE / name).is_file()
+
+
+def test_a_page_loads_one_style_sheet_and_the_scripts_it_needs(pages):
     for name, page in pages.items():
-        for script in page.find_all("script", src=False):
-            if script.get("type") != "application/json":  # a chart's specification loads nothing
-                assert "://" not in script.get_text(), name
-        for frame in page.find_all("iframe"):
-            assert "src" not in frame.attrs, name
-            inside = re.sub(r"http://www\.w3\.org/\w+/\w+", "", frame["srcdoc"])  # names, not loads
-            assert "://" not in inside and len(frame["srcdoc"]) < 500_000, name
+        scripts = [script["src"] for script in page.find_all("script", src=True)]
+        search = ["_static/search.js", "searchindex.js"] if name == "search.html" else []
+        assert scripts == ["_static/early.js", "_static/site.js", *search], name
+        sheets = [link["href"] for link in page.find_all("link", rel="stylesheet")]
+        assert sheets == ["_static/site.css"], name
+
+
+def test_no_script_or_style_of_the_site_names_a_store_of_scripts(site):
+    for path in [*site.glob("_static/*.js"), *site.glob("_static/*.css"), *site.glob("frames/*")]:
+        assert not re.search(r"//(cdn|cdnjs|unpkg)|jsdelivr|googleapis", path.read_text()), path.name
+
+
+def test_formulas_are_drawn_without_a_script(pages, site):
+    drawn = 0
+    for name, page in pages.items():
+        for formula in page.select(".math"):
+            assert formula.find("math"), f"{name}: {formula}"
+            assert "merror" not in str(formula) and "\\(" not in formula.get_text(), name
+            drawn += 1
+    assert drawn > 50
+    assert (site / "_static/maths.woff2").stat().st_size < 60_000
+
+
+def test_figures_are_files_with_both_inks(pages, site):
+    """Each is drawn in the ink of light pages or of dark ones, and reserves its place."""
+    found = {image["src"]: image for page in pages.values() for image in page.select(
+        ".course-figure img, .course-chart-view img")}
+    assert found
+    for source, image in found.items():
+        text = (site / source).read_text()
+        assert "prefers-color-scheme:dark" in text and "#010203" not in text
+        assert image["loading"] == "lazy" and int(image["width"]) > 50 and int(image["height"]) > 20
+
+
+def test_charts_and_views_have_their_numbers_in_a_file(pages, site):
+    figures = [f for page in pages.values() for f in page.select(".course-chart, .course-heads[data-kind=head]")]
+    for figure in figures:
+        holder = figure.select_one("[data-src]")
+        text = (site / holder["data-src"]).read_text()
+        name, data = re.fullmatch(r'courseData\("(\w+)", (.*)\);\n', text, re.S).groups()
+        assert name == holder["data-name"] and json.loads(data)
 
 
 def test_stylesheets_load_nothing_from_elsewhere(site):
@@ -123,8 +193,11 @@ def test_figures_are_described(pages):
     for name, page in pages.items():
         for image in page.find_all("img"):
             assert image.get("alt"), f"{name}: {image.get('src')}"
-        for figure in page.select(".course-figure svg, .course-chart"):
-            assert len(figure.get("aria-label", "")) > 20, name
+        for image in page.select(".course-figure img"):
+            assert len(image["alt"]) > 20, name
+            figures += 1
+        for chart in page.select(".course-chart"):
+            assert len(chart.get("aria-label", "")) > 20, name
             figures += 1
         for view in page.select(".course-heads"):
             assert len(view.get("aria-label", "")) > 20, name
@@ -276,8 +349,9 @@ def test_figures_say_in_their_language_what_they_show(pages, english, language):
     same = []
     for name in translated(language):
         own, source = (
-            [tag.get("aria-label") or tag.get("title") for tag in book[f"{name}.html"].select(
-                ".course-figure svg, .course-chart, .course-heads, iframe")] for book in (pages, english))
+            [tag.get("aria-label") or tag.get("title") or tag.get("alt")
+             for tag in book[f"{name}.html"].select(
+                ".course-figure img, .course-chart, .course-heads, iframe")] for book in (pages, english))
         assert len(own) == len(source), name
         same += [f"{name}: {text}" for text, other in zip(own, source) if text == other]
     assert same == []
@@ -291,7 +365,7 @@ def test_the_root_page_has_every_language():
 
 
 def test_the_search_knows_its_language(site, language):
-    data = (site / "_static/language_data.js").read_text()
+    data = (site / "_static/search.js").read_text()
     terms = json.loads(re.search(r"\((.*)\)", (site / "searchindex.js").read_text(), re.S)[1])["terms"]
     known = {"en": "head", "es": "cabez", "ja": "枝刈"}  # es: the stem of cabeza and cabezas
     assert known[language] in terms and {"es": "cabezas", "en": "heads"}.get(language) not in terms

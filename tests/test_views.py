@@ -15,7 +15,7 @@ from bs4 import BeautifulSoup
 from PIL import Image
 from transformers import BertConfig, BertForSequenceClassification, BertModel, GPT2Config, GPT2Model
 
-from utils.bertology import bertviz_views, views
+from utils.bertology import bertviz_stills, bertviz_views, views
 from utils.bertology.heads import HeadError
 
 ALT = "Where the tokens of a short sentence look, in a small random model."
@@ -41,6 +41,11 @@ def book(monkeypatch):
 
 def soup(view):
     return BeautifulSoup(view._repr_html_(), "html.parser")
+
+
+def frame_data(view):
+    """What the site makes a frame of."""
+    return json.loads(soup(view).select_one(".course-bertviz-frame script").string)
 
 
 @pytest.fixture(scope="module")
@@ -179,13 +184,13 @@ def test_tokens_cannot_leave_their_place(book):
     tokens = ["<s>", "</script>", "&amp;", '"', "a" * 40]
     for draw in (*OWN, *BERTVIZ):
         text = draw(weights(), tokens, alt=ALT)._repr_html_()
-        frame = soup(draw(weights(), tokens, alt=ALT)).find("iframe")
-        inside = frame["srcdoc"] if frame else text
-        scripts = BeautifulSoup(inside, "html.parser").find_all("script")
-        assert inside.count("</script>") == len(scripts)  # none ended before its time
-        assert "<s>" not in inside and "<s>" not in text
+        scripts = BeautifulSoup(text, "html.parser").find_all("script")
+        assert text.count("</script>") == len(scripts)  # none ended before its time
+        assert "<s>" not in text
     page = soup(views.head_view(weights(), tokens, alt=ALT))
     assert json.loads(page.script.string)["tokens"] == tokens
+    shown = frame_data(bertviz_views.bertviz_head_view(weights(), tokens, alt=ALT))
+    assert shown["parameters"]["attention"][0]["left_text"] == tokens
     assert [text.get_text() for text in page.find_all("text")][:4] == tokens[:4]
     assert page.find_all("text")[4].get_text() == "a" * 15 + "…"
     assert page.find_all("title")[4].get_text() == "a" * 40
@@ -289,15 +294,14 @@ def test_bertviz_takes_the_encoder_of_a_classifier_and_leaves_chance_alone(bert)
 
 def test_the_neuron_view_carries_one_head(bert, book):
     view = bertviz_views.bertviz_neuron_view(bert, Letters(), "a cat sat", layer=1, head=2, alt=ALT)
-    page = soup(view).iframe["srcdoc"]
-    data = json.loads(re.search(r"window\.bertviz_params = (\{.*\})", page)[1])["attention"]["all"]
+    data = frame_data(view)["parameters"]["attention"]["all"]
     ids = torch.tensor([Letters().convert_tokens_to_ids(["[CLS]", *"a cat sat", "[SEP]"])])
     with torch.no_grad():
         truth = bert(ids, output_attentions=True).attentions[1][0, 2]
     assert np.abs(np.array(data["attn"]) - truth.numpy()).max() <= 6e-4
     assert np.array(data["attn"]).shape == (1, 1, 11, 11)
     assert np.array(data["queries"]).shape == np.array(data["keys"]).shape == (1, 1, 11, 8)
-    assert not re.search(r"https?://", page) and len(view._repr_html_()) < 100_000
+    assert len(view._repr_html_()) < 100_000
     assert "layer 2, head 3 (2-3)" in view._repr_html_()
 
 
@@ -324,28 +328,91 @@ def test_bertviz_in_a_notebook_is_bertvizs_own_page(bert):
     assert "cdnjs" in view._repr_html_() and "<iframe" not in view._repr_html_()
 
 
-def test_a_frame_is_the_same_at_each_build_and_white(book):
+def test_on_the_site_a_view_is_the_same_at_each_build(book):
     first, second = (bertviz_views.bertviz_model_view(weights(), words(), alt=ALT)._repr_html_() for _ in "ab")
     assert first == second
-    frame = BeautifulSoup(first, "html.parser").iframe
-    assert frame["title"] == ALT and "background: #fff" in frame["style"]
-    assert "background: #fff; color: #000" in frame["srcdoc"]
+
+
+def test_the_numbers_of_a_frame_are_the_weights(book):
+    attentions = weights()
+    for draw, kind in zip(BERTVIZ, ("head", "model")):
+        data = frame_data(draw(attentions, words(), alt=ALT))
+        assert (data["kind"], data["title"]) == (kind, ALT)
+        shown = np.array(data["parameters"]["attention"][0]["attn"])
+        assert np.abs(shown - torch.stack(attentions)[:, 0].numpy()).max() <= 6e-4
+
+
+def test_a_frame_and_its_picture_are_in_the_language_and_their_tokens_are_not(book):
+    tokens = ["layer", "head", "query", "key", "weight"]
+    for draw in BERTVIZ:
+        page = BeautifulSoup(draw(weights(), tokens, alt=ALT).render("es")["text/html"], "html.parser")
+        data = json.loads(page.select_one(".course-bertviz-frame script").string)
+        assert data["words"]["Layers"] == "Capas"
+        assert data["parameters"]["attention"][0]["left_text"] == tokens
+        assert {text.get_text() for text in page.select("text[translate]")} <= set(tokens)
+        assert "cabeza" in page.svg["aria-label"] and "token" in page.svg["aria-label"]
 
 
 def test_another_bertviz_is_noticed(book, monkeypatch):
-    monkeypatch.setattr(bertviz_views, "_ADDRESSES", re.compile("never"))
+    monkeypatch.setattr(bertviz_views, "_PARAMETERS", re.compile("never"))
     with pytest.raises(ValueError, match="1.4.1"):
         bertviz_views.bertviz_head_view(weights(), words(), alt=ALT)._repr_html_()
 
 
-def test_the_build_brings_bertvizs_scripts(tmp_path, monkeypatch):
-    from tools import build
+# The pictures behind BertViz's frames
 
-    monkeypatch.setattr(build, "BUILD", tmp_path)
-    monkeypatch.setattr("vl_convert.javascript_bundle", lambda: "")  # not needed here
-    build.write_assets()
-    assert "d3js.org v5" in (tmp_path / "assets/d3.v5.min.js").read_text()[:60]
-    assert "jQuery v3" in (tmp_path / "assets/jquery.js").read_text()[:60]
+
+def pixels(image):
+    """The numbers from -1 to 1 that a picture's colours stand for."""
+    file = io.BytesIO(base64.b64decode(image["href"].split("base64,")[1]))
+    colours = np.array(Image.open(file).convert("RGBA")).astype(float)
+    return np.where(colours[..., 2] > colours[..., 0], 1, -1) * colours[..., 3] / 255
+
+
+def test_the_lines_of_a_picture_are_the_mean_of_the_heads_that_are_shown():
+    attentions = torch.stack(weights())[:, 0].numpy()
+    picture = BeautifulSoup(bertviz_stills.head_still(attentions, words(), 1, [0, 2]), "html.parser")
+    mean = (attentions[1, 0] + attentions[1, 2]) / 2
+    drawn = np.zeros((5, 5))
+    for line in picture.find_all("path"):
+        _, y1, _, y2 = map(float, re.findall(r"[\d.]+", line["d"]))
+        drawn[int(y1 // 24) - 1, int(y2 // 24) - 1] = float(line["stroke-width"]) / views.LINE
+    assert np.abs(drawn - mean).max() < 0.02
+    label = picture.svg["aria-label"]
+    assert "layer 2, the mean of 2 heads" in label
+    inside = mean[1:4, 1:4] - np.eye(3)  # neither the ends nor a token itself
+    start, end = np.unravel_index(inside.argmax(), (3, 3))
+    assert f"leads from “{words()[start + 1]}” to “{words()[end + 1]}”, {inside.max():.2f}." in label
+
+
+def test_the_thumbnails_of_a_picture_are_the_weights_and_their_places_are_counted():
+    attentions = np.full((2, 3, 4, 4), 0.02)
+    attentions[:, :, :, 3] = 0.94  # the last token
+    attentions[1, 2] = 0.94 * np.eye(4) + 0.015 * (1 - np.eye(4)) + np.diag([0.015] * 4)
+    picture = BeautifulSoup(bertviz_stills.model_still(attentions), "html.parser")
+    sheet = pixels(picture.image)
+    for layer, head in np.ndindex(2, 3):
+        tile = sheet[4 * layer:4 * layer + 4, 4 * head:4 * head + 4]
+        assert np.abs(tile - attentions[layer, head]).max() < 5e-3
+    assert picture.svg["aria-label"].endswith(
+        "the token itself is the strongest in 1 heads, the previous token in 0, the next token in 0, "
+        "the first token in 0 and the last token in 5.")
+
+
+def test_the_neurons_of_a_picture_are_those_of_the_token_that_looks_most_at_another():
+    attention = np.array([[0.1, 0.9, 0, 0], [0.95, 0.05, 0, 0], [0.1, 0.6, 0.3, 0], [0, 0, 1, 0]])
+    queries, keys = np.random.default_rng(0).normal(0, 3, (2, 4, 8))
+    picture = BeautifulSoup(bertviz_stills.neuron_still(attention, queries, keys, list("abcd"), 2, 0),
+                            "html.parser")
+    query, key, product = (np.arctanh(np.clip(pixels(image)[::6], -0.99, 0.99)) * 4
+                           for image in picture.find_all("image"))
+    close = np.abs(keys) < 4  # beyond that the colours hardly differ
+    assert np.abs(query - queries[2:3])[np.abs(queries[2:3]) < 4].max() < 0.1
+    assert np.abs(key - keys)[close].max() < 0.1
+    assert (np.sign(product) == np.sign(queries[2] * keys)).mean() > 0.95
+    label = picture.svg["aria-label"]
+    assert label.startswith("Layer 3, head 1 (3-1) from inside: the query of “c”")
+    assert label.endswith("“c” looks most at “b”, 0.60.")
 
 
 # In a browser
@@ -435,38 +502,15 @@ def test_views_of_a_group_are_linked(book, tmp_path, root):
 
 
 @chromium
-def test_bertviz_draws_from_the_sites_own_scripts_and_no_page_overflows_a_phone(
-    book, bert, tmp_path, root, monkeypatch
-):
-    from tools import build
-
-    monkeypatch.setattr(build, "BUILD", tmp_path / "build")
-    monkeypatch.setattr("vl_convert.javascript_bundle", lambda: "")
-    build.write_assets()
-    shutil.copytree(tmp_path / "build/assets", tmp_path / "_static")
+def test_no_view_is_wider_than_a_phone(book, tmp_path, root):
     attentions = weights(6, 12, 16)
-    frames = (*(draw(attentions, words(16), alt=ALT) for draw in BERTVIZ),
-              bertviz_views.bertviz_neuron_view(bert, Letters(), "a cat sat", layer=1, head=2, alt=ALT))
     own = (*(draw(attentions, words(16), alt=ALT) for draw in OWN),
            views.head_grid(np.eye(6, 12), label="Number", alt=ALT))
-    body = "".join(view._repr_html_() for view in (*own, *frames)).replace(' loading="lazy"', "")
+    body = "".join(view._repr_html_() for view in own)
     found = browse(tmp_path, f'<div style="width: 328px">{body}</div>', """
-        setTimeout(() => {
-          const documents = all("iframe").map((frame) => frame.contentDocument);
-          say({
-            lines: documents.map((d) => d.querySelectorAll("line").length),
-            options: [...documents[2].querySelectorAll("option")].map((option) => option.textContent),
-            heights: documents.map((d) => d.documentElement.scrollHeight - d.documentElement.clientHeight),
-            loaded: documents.flatMap((d) => [...d.querySelectorAll("script[src]")]
-              .map((s) => new URL(s.src).protocol + s.src.split("/").slice(-2).join("/"))),
-            right: Math.max(...all("body > div > *").map((part) => part.scrollWidth)),
-            boxes: all(".course-heads-box").map((box) => box.clientWidth),
-          });
-        }, 2000);
+        say({
+          right: Math.max(...all("body > div > *").map((part) => part.scrollWidth)),
+          boxes: all(".course-heads-box").map((box) => box.clientWidth),
+        });
     """, root)
-    assert found["lines"][0] == 12 * 16 * 16 and found["lines"][1] == 72 * 16 * 16
-    assert found["lines"][2] >= 11 * 11
-    assert found["options"] == ["1", "2"]  # the neuron view's menus: layer and head from 0
-    assert set(found["loaded"]) == {"file:_static/jquery.js", "file:_static/d3.v5.min.js"}
-    assert found["right"] <= 330 and max(found["boxes"]) <= 328
-    assert max(found["heights"]) <= 20  # a scroll bar for the width, no more
+    assert found["right"] <= 330 and len(found["boxes"]) == 6 and max(found["boxes"]) <= 328

@@ -1,8 +1,9 @@
 """Builds the site: `make book`.
 
-Every English page is executed and rendered by Jupyter Book. The editions in the other
-languages have the same code, so they are rendered from the same run: each takes from it
-what figures and checks said in its language. Three things are added:
+Every English page is executed (`tools/execution.py`) and rendered by Jupyter Book. The
+editions in the other languages have the same code, so they are rendered from the same run:
+each takes from it what figures and checks said in its language. `tools/pages.py` makes the
+pages light and strict. Three things are added:
 
 - A gate. A chapter that raises, a broken reference or a warning fails the build, the
   first time and every time after: whatever a failed or interrupted build left half done
@@ -19,7 +20,6 @@ that are not translated yet) is in `tools/site_editions.py`.
 import contextlib
 import fcntl
 import hashlib
-import importlib.util
 import os
 import re
 import shutil
@@ -29,9 +29,9 @@ import sys
 import time
 from pathlib import Path
 
-import nbformat
+import yaml
 
-from tools import editions, site_editions
+from tools import assets, editions, execution, pages, site_editions
 from utils.sources import SourceError, decide
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -101,26 +101,34 @@ def execution_key(source: str) -> str:
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
 
 
-def write_assets() -> None:
-    """What the build needs beside the project's files; made from installed packages."""
-    import vl_convert
+def write_assets() -> Path:
+    """What the build needs beside the project's files; returns the site's scripts.
 
+    They are made from installed packages, and again only when what they depend on changed.
+    """
     # Kernels of the build take nothing from the reader's own IPython, and say only errors.
     profile = BUILD / "ipython/profile_default"
     profile.mkdir(parents=True, exist_ok=True)
     (profile / "ipython_kernel_config.json").write_text('{"IPKernelApp": {"log_level": 40}}')
+    folder = BUILD / f"assets-{files_hash(*assets.MADE_FROM)[:12]}"
+    if not folder.exists():
+        for old in BUILD.glob("assets-*"):
+            shutil.rmtree(old)
+        unfinished = BUILD / "assets-unfinished"
+        assets.write(unfinished)
+        unfinished.rename(folder)  # whole or not there
+    return folder
 
-    script, made = BUILD / "assets/vega.js", BUILD / f"vega-{vl_convert.__version__}"
-    if not (made.exists() and script.exists()):
-        script.parent.mkdir(parents=True, exist_ok=True)
-        script.write_text(vl_convert.javascript_bundle(), encoding="utf-8")
-        made.touch()  # after it is whole
-    for package, file in (("mpld3", "js/d3.v5.min.js"), ("sphinxcontrib.jquery", "jquery.js")):
-        folder = Path(importlib.util.find_spec(package).origin).parent
-        shutil.copyfile(folder / file, script.parent / Path(file).name)  # BertViz needs both
+
+def execute(folder: Path, environment: dict, lock: int) -> int:
+    """Execute what changed, several pages at once: see tools/execution.py."""
+    config = yaml.safe_load((ROOT / "_config.yml").read_text("utf-8"))
+    command = [sys.executable, "-m", "tools.execution", folder / "executed",
+               config["execute"]["timeout"]]
+    return run(command, environment, lock)
 
 
-def render(language: str, folder: Path, environment: dict, lock: int) -> int:
+def render(language: str, folder: Path, scripts: Path, environment: dict, lock: int) -> int:
     """Run Jupyter Book on one language; the exit code is 0 only for a spotless build."""
     if outside := pages_outside(ROOT / "_toc.yml", language):
         print(f"ERROR: not in _toc.yml: {', '.join(outside)}", file=sys.stderr)
@@ -131,7 +139,7 @@ def render(language: str, folder: Path, environment: dict, lock: int) -> int:
         return 1
     out = folder / language
     finished = out / "finished"
-    state = files_hash("_config.yml", "_toc.yml", "theme/**/*", "tools/*.py",
+    state = files_hash("_config.yml", "_toc.yml", "theme/**/*", "tools/*", "package-lock.json",
                        "chapters/references.bib", f"chapters/{language}/*.md",
                        "chapters/*/edition.yml")
     # A page that warned is not read again by Sphinx, and so would pass the next time: an
@@ -141,7 +149,7 @@ def render(language: str, folder: Path, environment: dict, lock: int) -> int:
         shutil.rmtree(out, ignore_errors=True)
     out.mkdir(parents=True, exist_ok=True)
     finished.unlink(missing_ok=True)
-    edition = site_editions.prepare(language, folder, BUILD / "assets")
+    edition = site_editions.prepare(language, folder, scripts)
     command = [
         Path(sys.executable).parent / "jb", "build", edition.pages,
         "--config", edition.config, "--toc", edition.toc,
@@ -152,9 +160,21 @@ def render(language: str, folder: Path, environment: dict, lock: int) -> int:
         print("ERROR: images without alt text: " + ", ".join(undescribed), file=sys.stderr)
         code = 1
     if code == 0:
-        site_editions.finish(language, out / "_build/html")
+        try:
+            finish(language, out / "_build/html", out / "site")
+        except (ValueError, RuntimeError) as error:  # what a page or a script should not hold
+            print(f"ERROR: {error}", file=sys.stderr)
+            return 1
         finished.write_text(state)
     return code
+
+
+def finish(language: str, html: Path, site: Path) -> None:
+    """Make the edition's site of what Jupyter Book wrote, which stays as it is."""
+    shutil.rmtree(site, ignore_errors=True)
+    shutil.copytree(html, site)
+    site_editions.finish(language, site)
+    pages.rewrite(site, language)
 
 
 def images_without_alt(html: Path) -> list[str]:
@@ -191,36 +211,13 @@ def publish(language: str, folder: Path) -> None:
     """Put the finished edition in its place in one step; the old one serves until then."""
     site, new = SITE / language, SITE / f".{language}-new"
     shutil.rmtree(new, ignore_errors=True)
-    shutil.copytree(folder / language / "_build/html", new)
+    shutil.copytree(folder / language / "site", new)
     old = SITE / f".{language}-old"
     shutil.rmtree(old, ignore_errors=True)
     if site.exists():
         site.rename(old)
     new.rename(site)
     shutil.rmtree(old, ignore_errors=True)
-
-
-def executed_pages(folder: Path) -> dict:
-    """Page → (its executed notebook, the cache's record of that execution).
-
-    The cache keeps earlier versions of a page as well: the one with the code of the
-    notebook beside the page is the one that the site shows.
-    """
-    from jupyter_cache import get_cache
-
-    cache = get_cache(folder / "executed")
-    twins = {path.stem: _code(nbformat.read(path, as_version=4))
-             for path in (ROOT / "chapters" / editions.SOURCE).glob("*.ipynb")}
-    pages = {}
-    for record in sorted(cache.list_cache_records(), key=lambda record: record.created):
-        notebook = cache.get_cache_bundle(record.pk).nb
-        if _code(notebook) == twins.get(Path(record.uri).stem):
-            pages[Path(record.uri).stem] = notebook, record
-    return pages
-
-
-def _code(notebook) -> list[str]:
-    return [cell.source for cell in notebook.cells if cell.cell_type == "code"]
 
 
 def stop(*_):
@@ -248,7 +245,7 @@ def main() -> int:
 def build(source: str, started: float, lock: int) -> int:
     folder = BUILD / execution_key(source)
     folder.mkdir(parents=True, exist_ok=True)
-    write_assets()
+    scripts = write_assets()
     environment = os.environ | {
         "IPYTHONDIR": str(BUILD / "ipython"),
         "COURSE_BOOK": "1",  # figures and quoted values are made for the site
@@ -265,9 +262,10 @@ def build(source: str, started: float, lock: int) -> int:
         environment["COURSE_SOURCE"] = source
     languages = [editions.SOURCE, *editions.languages()]
     took = {}
+    failed = execute(folder, environment, lock)
     for language in languages:
         began = time.time()
-        if render(language, folder, environment, lock):
+        if failed or render(language, folder, scripts, environment, lock):
             print("\nbook: the build failed: the first error or warning above says why. "
                   "No site was written.", file=sys.stderr)
             return 1
@@ -280,7 +278,7 @@ def build(source: str, started: float, lock: int) -> int:
             shutil.rmtree(other, ignore_errors=True)
     (BUILD / "current").write_text(folder.name)
     print("\nExecution of the pages:")
-    for page, (_, record) in sorted(executed_pages(folder).items()):
+    for page, (_, record) in sorted(execution.executed_pages(folder / "executed").items()):
         kept = record.created.timestamp() < started
         print(f"  {page:32}{record.data['execution_seconds']:8.1f} s"
               f"{'  (unchanged: kept from an earlier build)' if kept else ''}")

@@ -10,8 +10,9 @@ import sys
 
 import nbformat
 
-from tools.build import BUILD, executed_pages
+from tools.build import BUILD
 from tools.editions import SOURCE
+from tools.execution import executed_pages
 from tools.notebooks import CHAPTERS
 
 
@@ -30,7 +31,7 @@ def main() -> int:
     shutil.rmtree(target, ignore_errors=True)
     target.mkdir(parents=True)
     shutil.copyfile(CHAPTERS / "conftest.py", target / "conftest.py")
-    executed = executed_pages(BUILD / (BUILD / "current").read_text())
+    executed = executed_pages(BUILD / (BUILD / "current").read_text() / "executed")
     for path in sorted((CHAPTERS / SOURCE).glob("*.ipynb")):
         if path.stem not in executed:
             print(f"{path.name} is not what the book executed: run `make book`.", file=sys.stderr)

@@ -64,9 +64,13 @@ def prepare(language: str, folder: Path, assets: Path) -> Edition:
         pages = _with_stand_ins(language, missing, folder / "pages" / language)
     config["title"] = edition.get("title", config["title"])
     config["execute"]["cache"] = str(executed)
-    config["repository"]["path_to_book"] = f"chapters/{language}"
+    if config.get("repository", {}).get("url"):
+        config["repository"]["path_to_book"] = f"chapters/{language}"
+    else:
+        _without_repository(config)
     sphinx = config["sphinx"]["config"]
     sphinx["language"] = language
+    sphinx["course_executed"] = str(executed)  # for the page of versions and run times
     if language == "es":
         sphinx["bibtex_reference_style"] = "author_year_es"
     if language == "ja":
@@ -83,6 +87,14 @@ def prepare(language: str, folder: Path, assets: Path) -> Edition:
     path = folder / f"_config_{language}.yml"
     path.write_text(yaml.safe_dump(config, allow_unicode=True), encoding="utf-8")
     return Edition(pages, path, _toc(edition, folder / f"_toc_{language}.yml"))
+
+
+def _without_repository(config: dict) -> None:
+    """No buttons that would lead nowhere, where no address of the course is configured."""
+    config.pop("repository", None)
+    config.pop("launch_buttons", None)
+    for button in ("use_issues_button", "use_repository_button", "use_edit_page_button"):
+        config["html"][button] = False
 
 
 def _make_absolute(config: dict, pages: Path) -> None:
@@ -288,4 +300,5 @@ def write_root(site: Path) -> None:
         for code, edition in known.items())
     page = template.replace("<!-- languages -->", items)
     (site / "index.html").write_text(page, encoding="utf-8")
-    shutil.copyfile(ROOT / "theme/favicon.svg", site / "favicon.svg")
+    for name in ("favicon.svg", "root.css", "root.js"):
+        shutil.copyfile(ROOT / "theme" / name, site / name)

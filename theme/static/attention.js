@@ -25,8 +25,7 @@
       .join(", ");
   }
 
-  function headView(view) {
-    const data = JSON.parse(view.querySelector("script").textContent);
+  function headView(view, data) {
     const { tokens, shape: [layers, heads, length] } = data;
     const steps = Uint8Array.from(atob(data.weights), (c) => c.charCodeAt(0));
     const menus = [...view.querySelectorAll("select")];
@@ -157,10 +156,23 @@
     view.courseShow = show;
   }
 
+  // In a notebook the data stand in the view; on the site they are in a file.
+  function setUp(view) {
+    const script = view.querySelector("script");
+    if (script) return headView(view, JSON.parse(script.textContent));
+    let wanted; // a head that was chosen elsewhere before the data were there
+    view.courseShow = (...head) => { wanted = head; };
+    window.courseNear(view, async () => {
+      headView(view, await window.courseDataOf(view));
+      if (wanted) view.courseShow(...wanted);
+    });
+  }
+
   window.courseHeads = () => {
     const views = [...document.querySelectorAll(".course-heads")];
     for (const view of views.filter((one) => !one.courseShow)) {
-      (view.dataset.kind === "head" ? headView : gridView)(view);
+      if (view.dataset.kind === "head") setUp(view);
+      else gridView(view);
       // A grid without a choice of its own marks what its group shows.
       const leader = views.find((other) =>
         other.dataset.group === view.dataset.group && other.dataset.layer !== undefined);

@@ -1,28 +1,50 @@
-// Draws the interactive figures. Each stands in the page as a still picture and a
-// specification; the scripts that draw it are loaded only on pages that have one.
-const here = document.currentScript.src;
+// Draws the interactive figures. Each stands in the page as a still picture; what draws it
+// (vega.js) and its data are scripts that are loaded when the reader comes near it.
+(() => {
+  const here = document.currentScript.src;
+  const data = new Map();
+  const loaded = new Map();
 
-function loadVega() {
-  return new Promise((resolve, reject) => {
-    const script = document.createElement("script");
-    script.src = new URL("vega.js", here).href;
-    script.type = "module";
-    script.onload = resolve;
-    script.onerror = () => reject(new Error(`${script.src} could not be loaded`));
-    document.head.append(script);
-  });
-}
+  // Each script once; a page opened from a disk may load scripts, but nothing else.
+  function load(address) {
+    if (!loaded.has(address)) {
+      loaded.set(address, new Promise((resolve, reject) => {
+        const script = document.createElement("script");
+        script.src = address;
+        script.onload = resolve;
+        script.onerror = () => reject(new Error(`${address} could not be loaded`));
+        document.head.append(script);
+      }));
+    }
+    return loaded.get(address);
+  }
 
-document.addEventListener("DOMContentLoaded", async () => {
-  const charts = document.querySelectorAll(".course-chart");
-  if (charts.length === 0) return;
-  await loadVega();
-  for (const chart of charts) {
-    const specification = chart.querySelector("script").textContent;
-    // The ink of the figures is the colour of the page's text, in either theme.
-    const themed = JSON.parse(specification.replaceAll("#010203", "currentColor"));
+  // A file of data says its name and what it holds.
+  window.courseData = (name, content) => data.set(name, content);
+
+  window.courseDataOf = async (figure) => {
+    const { name, src } = figure.querySelector("[data-src]").dataset;
+    await load(src);
+    return data.get(name);
+  };
+
+  // Calls back once, when the figure is about to come into view.
+  window.courseNear = (figure, callback) => {
+    const observer = new IntersectionObserver((entries) => {
+      if (!entries.some((entry) => entry.isIntersecting)) return;
+      observer.disconnect();
+      callback(figure);
+    }, { rootMargin: "300px" });
+    observer.observe(figure);
+  };
+
+  async function draw(chart) {
+    const [specification] = await Promise.all(
+      [window.courseDataOf(chart), load(new URL("vega.js", here).href)]);
     const view = document.createElement("div");
-    await window.vegaEmbed(view, themed, { renderer: "svg", actions: false });
+    await window.courseVega(specification, view);
     chart.querySelector(".course-chart-view").replaceChildren(view);
   }
-});
+
+  for (const chart of document.querySelectorAll(".course-chart")) window.courseNear(chart, draw);
+})();

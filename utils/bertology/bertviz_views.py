@@ -1,47 +1,52 @@
 """BertViz made safe: the same guards as `views`, and no other host on the site.
 
-BertViz (pinned at 1.4.1) makes pages that load three scripts from another host. On the
-site they stand in frames that load copies which lie beside the site's own scripts; in a
-notebook they are BertViz's own pages.
+BertViz (pinned at 1.4.1) makes pages that load three scripts from another host. In a
+notebook they stay BertViz's own. On the site there is a still picture of the same numbers,
+and the numbers themselves, from which `tools/bertviz_frames.py` makes a frame with
+BertViz's view in it.
 
 Source: Vig 2019, "A Multiscale Visualization of Attention in the Transformer Model".
 Taught in: chapter 5, section "Look".
 """
 
 import html
+import json
 import os
 import re
 
 import numpy as np
 import torch
 
+from utils.bertology import bertviz_stills as stills
 from utils.bertology.heads import HeadError
 from utils.bertology.views import (
+    WORDS,
     check_alt,
     check_head,
     check_sentence,
     checked,
     head_name,
 )
-from utils.languages import Shown, current, translate
+from utils.languages import Shown, current, translate, translate_html
 
-_NO_SCRIPT = "BertViz draws this view with a script."
 FROM_ZERO = "BertViz counts layers and heads from 0."
+# What a frame says beside the tokens: BertViz's words, and those for the keyboard.
+FRAME_WORDS = {name: WORDS[name] for name in ("looks", "looked")} | {word: word for word in (
+    "Layer", "Heads", "Layers", "Layer {}, head {}", "Query", "Key", "q × k (elementwise)",
+    "No token selected",
+)}
 _PARAMETERS = re.compile(r"((?:const params|window\.bertviz_params) = )(\{.*\})")
-_LOADER = re.compile(r'<script src="https://[^"]*require[^"]*"></script>')
-_ADDRESSES = re.compile(r"require\.config\(\{.*?\}\s*\}\);", re.S)
-_OWN_SCRIPTS = (
-    '<script src="_static/jquery.js"></script><script src="_static/d3.v5.min.js"></script>'
-    "<script>function requirejs(names, use) { use(jQuery, d3); }</script>"
-)
 
 
 class BertVizView(Shown):
-    """One of BertViz's views: its own page in a notebook, a frame on the site."""
+    """One of BertViz's views: its own page in a notebook, numbers for a frame on the site.
 
-    def __init__(self, page: str, alt: str, note: str, size: tuple[int, int]):
-        self.page, self.alt = _closed(page), check_alt(alt)
-        self.note, self.size = note, size
+    `size` is the width and height in pixels of a frame in which BertViz has all its room.
+    """
+
+    def __init__(self, kind: str, page: str, alt: str, note: str, size: tuple, still: str):
+        self.kind, self.page, self.alt = kind, _closed(page), check_alt(alt)
+        self.note, self.size, self.still = note, size, still
 
     def render(self, language: str) -> dict:
         return {"text/html": self._page(language),
@@ -54,29 +59,26 @@ class BertVizView(Shown):
         note = f'<p class="course-heads-note">{html.escape(translate(self.note, language))}</p>'
         if "COURSE_BOOK" not in os.environ:
             return self.page + note
-        page, loaders = _LOADER.subn(lambda _: _OWN_SCRIPTS, self.page)
-        page, addresses = _ADDRESSES.subn("", page)
-        page = page.replace("https://github.com", "github.com")  # in a comment: the origin
-        if (loaders, addresses) != (1, 1) or "cdnjs" in page:
-            raise ValueError("This BertViz loads its scripts in another way than version "
-                             "1.4.1, which the course pins: install that one.")
-        # Each frame is a page of its own, so one name serves all and the site's bytes do
-        # not change from build to build.
-        page = re.sub(r"bertviz-[0-9a-f]{32}", "bertviz-view", page)
         width, height = self.size
-        page = (
-            "<!doctype html><style>"
-            "html { background: #fff; color: #000; color-scheme: light }"
-            f" body {{ margin: 12px; min-width: {width}px }}</style>"
-            f"<noscript>{translate(_NO_SCRIPT, language)}</noscript>" + page
-        )
+        # The picture comes first: its description is that of the whole.
         return (
-            '<iframe class="course-bertviz" loading="lazy" '
-            f'title="{html.escape(translate(self.alt, language))}" srcdoc="{_attribute(page)}" '
-            f'style="width: 100%; max-width: {width + 40}px; height: {height + 24}px; '
-            'border: 1px solid #8888; background: #fff; color-scheme: light"></iframe>'
-            + note
+            f'<figure class="course-bertviz" style="--wide: {width}; --high: {height}">'
+            f'<div class="course-bertviz-still">{translate_html(self.still, language)}</div>'
+            '<div class="course-bertviz-frame"><script type="application/json">'
+            f"{self._data(language)}</script>{note}</div></figure>"
         )
+
+    def _data(self, language: str) -> str:
+        """All that a frame is made of, as JSON that can stand in a page."""
+        parameters = _parameters(self.page)
+        # Each frame is a page of its own, so one name serves all, and the site's bytes do
+        # not change from build to build.
+        parameters["root_div_id"] = "bertviz-view"
+        words = {key: translate(word, language) for key, word in FRAME_WORDS.items()}
+        data = {"kind": self.kind, "title": translate(self.alt, language), "words": words,
+                "parameters": parameters}
+        text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
+        return text.replace("<", "\\u003c")  # a token could end the script
 
     def __repr__(self) -> str:
         return f"[BertViz: {translate(self.alt)}]"
@@ -103,8 +105,9 @@ def bertviz_head_view(attentions, tokens, *, layer=0, heads=None, alt) -> BertVi
     for head in [0] if heads is None else heads:
         check_head(weights.shape, layer, head)
     page = draw(_rounded(weights), tokens, layer=layer, heads=heads, html_action="return")
-    height = 60 + 22.5 * (len(tokens) + 1)
-    return BertVizView(page.data, alt, FROM_ZERO, (400, int(height)))
+    shown = range(weights.shape[1]) if heads is None else heads
+    return BertVizView("head", page.data, alt, FROM_ZERO, (360, int(22.5 * len(tokens)) + 80),
+                       stills.head_still(weights, tokens, layer, list(shown)))
 
 
 def bertviz_model_view(attentions, tokens, *, alt) -> BertVizView:
@@ -121,7 +124,8 @@ def bertviz_model_view(attentions, tokens, *, alt) -> BertVizView:
     page = draw(_rounded(weights), tokens, display_mode="light", html_action="return").data
     layers, heads, length, _ = weights.shape
     height = max(layers * (84 / heads * length + 10) + 40, 18 * length + 60)
-    return BertVizView(page, alt, FROM_ZERO, (980, int(height) + 10))
+    return BertVizView("model", page, alt, FROM_ZERO, (988, int(height) + 18),
+                       stills.model_still(weights))
 
 
 def bertviz_neuron_view(
@@ -165,7 +169,10 @@ def bertviz_neuron_view(
         page = page.replace(old, old.replace("text(i)", f"text({index})"))
     note = (f"This is {head_name(layer, head)}; BertViz counts from 0. Point at a token, "
             "then at its + sign.")
-    return BertVizView(page, alt, note, (1030, 26 * length + 150))
+    data = _parameters(page)["attention"]["all"]
+    attention, queries, keys = (np.array(data[name])[0, 0] for name in ("attn", "queries", "keys"))
+    still = stills.neuron_still(attention, queries, keys, data["left_text"], layer, head)
+    return BertVizView("neuron", page, alt, note, (1022, 26 * length + 118), still)
 
 
 def bertviz_bert(model):
@@ -239,5 +246,11 @@ def _closed(page: str) -> str:
     return _PARAMETERS.sub(lambda m: m[1] + m[2].replace("<", "\\u003c"), page)
 
 
-def _attribute(page: str) -> str:
-    return page.replace("&", "&amp;").replace('"', "&quot;")
+def _parameters(page: str) -> dict:
+    """What BertViz hands to its script: the numbers, the tokens, what is shown first."""
+    found = _PARAMETERS.search(page)
+    if not found:
+        raise ValueError("This BertViz hands its numbers to its script in another way than "
+                         "version 1.4.1, which the course pins: install that one.")
+    # After them comes, for some views, a comment that holds them again.
+    return json.JSONDecoder().raw_decode(page, found.start(2))[0]

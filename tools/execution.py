@@ -1,0 +1,89 @@
+"""Executes the English pages, several at once, into the cache that Jupyter Book reads.
+
+    python -m tools.execution CACHE [SECONDS A CELL]
+
+Jupyter Book executes one page after the other. The pages do not depend on each other, so
+here each core has one; a page that is in the cache with the same code is not executed.
+What raises is shown with its traceback and fails the build.
+"""
+
+import os
+import sys
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from pathlib import Path
+
+import nbformat
+from jupyter_cache import get_cache
+from jupyter_cache.base import CacheBundleIn
+from jupyter_cache.executors.utils import single_nb_execution
+from myst_nb.core.read import read_myst_markdown_notebook
+
+from tools import editions
+
+CHAPTERS = Path(__file__).resolve().parent.parent / "chapters"
+MOST_AT_ONCE = 4  # a chapter needs up to 3 GB
+
+
+def pages() -> list[Path]:
+    """The English pages with code, the longest first: it would end last."""
+    found = [page for page in editions.pages(editions.SOURCE)
+             if "{code-cell}" in page.read_text("utf-8")]
+    return sorted(found, key=lambda page: -page.stat().st_size)
+
+
+def run(page: Path, notebook, seconds: int):
+    """Execute a notebook in its folder; the result has what was raised, if anything."""
+    return page, single_nb_execution(notebook, cwd=str(page.parent), timeout=seconds,
+                                     allow_errors=False)
+
+
+def execute(folder: Path, seconds: int) -> int:
+    """Bring the cache in `folder` up to date; the exit code is 0 only if nothing raised."""
+    cache = get_cache(folder)
+    waiting = []
+    for page in pages():
+        notebook = read_myst_markdown_notebook(page.read_text("utf-8"), path=page)
+        try:
+            cache.match_cache_notebook(notebook)
+        except KeyError:
+            waiting.append((page, notebook, seconds))
+    if not waiting:
+        return 0
+    with ProcessPoolExecutor(min(len(waiting), os.cpu_count() or 1, MOST_AT_ONCE)) as pool:
+        for done in as_completed([pool.submit(run, *one) for one in waiting]):
+            page, result = done.result()
+            if result.err is not None:
+                pool.shutdown(wait=False, cancel_futures=True)
+                print(f"{page.name}: {result.exc_string}", file=sys.stderr)
+                return 1
+            cache.cache_notebook_bundle(
+                CacheBundleIn(result.nb, str(page), data={"execution_seconds": result.time}),
+                check_validity=False, overwrite=True)
+            print(f"{page.name}: executed in {result.time:.0f} s", flush=True)
+    return 0
+
+
+def executed_pages(folder: Path) -> dict:
+    """Page → (its executed notebook, the cache's record of that execution).
+
+    Args:
+        folder: the cache. It keeps earlier versions of a page as well: the one with the
+            code of the notebook beside the page is the one that the site shows.
+    """
+    cache = get_cache(folder)
+    twins = {path.stem: _code(nbformat.read(path, as_version=4))
+             for path in (CHAPTERS / editions.SOURCE).glob("*.ipynb")}
+    found = {}
+    for record in sorted(cache.list_cache_records(), key=lambda record: record.created):
+        notebook = cache.get_cache_bundle(record.pk).nb
+        if _code(notebook) == twins.get(Path(record.uri).stem):
+            found[Path(record.uri).stem] = notebook, record
+    return found
+
+
+def _code(notebook) -> list[str]:
+    return [cell.source for cell in notebook.cells if cell.cell_type == "code"]
+
+
+if __name__ == "__main__":
+    sys.exit(execute(Path(sys.argv[1]), int(sys.argv[2])))
