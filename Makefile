@@ -3,7 +3,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3 || echo python)
 RUN := .venv/bin/python
 PORT ?= 8000
 
-.PHONY: book test sync serve notebooks bench clean
+.PHONY: book test test-site sync serve notebooks dist bench clean
 
 book: notebooks node_modules/ready ## execute every chapter and build the site in _site/
 	$(RUN) -m tools.build
@@ -19,10 +19,16 @@ sync: .venv/ready        ## carry changed code into the translations, mark what 
 	$(RUN) -m tools.editions
 	$(RUN) -m tools.notebooks
 
+test-site: .venv/ready   ## the site in a real browser; installs nothing
+	OMP_NUM_THREADS=1 $(RUN) -m pytest -q -n 2 --dist loadgroup tests/browser
+
+dist: book               ## what a reader takes away: the site, a PDF, the notebooks
+	$(RUN) -m tools.dist
+
 serve:                   ## show the site on localhost
 	@test -f _site/index.html || { echo "There is no site yet: run make book."; exit 1; }
 	@echo "http://localhost:$(PORT)/   (Ctrl-C ends it; another port: make serve PORT=8001)"
-	@$(RUN) -m http.server --bind 127.0.0.1 --directory _site $(PORT)
+	@$(RUN) -m tools.serve $(PORT)
 
 notebooks: .venv/ready   ## write the plain notebook beside each chapter
 	$(RUN) -m tools.notebooks
@@ -43,7 +49,7 @@ node_modules/ready: package-lock.json .venv/ready
 	@touch node_modules/ready
 
 .venv/ready: requirements.txt
-	$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11) and "The course needs Python 3.11: make PYTHON=/path/to/python3.11 ...")'
+	$(PYTHON) -c 'import sys; sys.exit(not (3, 11, 5) <= sys.version_info[:3] < (3, 12) and "The course needs Python 3.11, 3.11.5 or later: make PYTHON=/path/to/python3.11 ...")'
 	$(PYTHON) -m venv .venv
 	.venv/bin/pip install --quiet --disable-pip-version-check -r requirements.txt
 	touch .venv/ready

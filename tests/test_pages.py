@@ -91,6 +91,14 @@ def test_code_has_a_span_only_where_its_colour_changes(site):
                     '<p><span class="n">not code</span></p>')
 
 
+def test_what_a_script_would_evaluate_is_made_code_before():
+    script = pages.no_evaluation(
+        'add({"plural_expr": "n == 1 ? 0 : 1"}); P = new Function(\n"n",\n`return (${catalog.plural_expr})`\n);')
+    assert script == 'add({"plural_expr": (n) => Number(n == 1 ? 0 : 1)}); P = catalog.plural_expr;'
+    with pytest.raises(pages.PageError, match="runs text as code"):
+        pages.no_evaluation("x = eval('1')")
+
+
 def test_a_style_attribute_becomes_a_class(site):
     page = pages.style_classes('<td class="a" style="color: red;">x</td><p style="color: red">', site)
     (name, style), = site.rules.items()

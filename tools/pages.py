@@ -187,7 +187,9 @@ def as_image(svg: str, site: Site) -> str:
     except ElementTree.ParseError as error:
         raise PageError(f"a figure is not well-formed XML: {error}: {alt[1]}") from None
     name = site.put(f"_images/{named(text)}.svg", text)
-    return f'<img src="{name}" alt="{alt[1]}" {size} loading="lazy" style="{style[1]}">'
+    # The class keeps the theme from putting it on a light card in the dark.
+    return (f'<img class="dark-light" src="{name}" alt="{alt[1]}" {size} loading="lazy" '
+            f'style="{style[1]}">')
 
 
 _DATA = re.compile(r'(?P<chart><div class="course-chart"[^>]*>(?:(?!</?script).)*?)?'
@@ -342,7 +344,7 @@ def own_scripts(page: str, site: Site) -> str:
                 return ""
             if not path.startswith("_static/"):
                 raise PageError(f"a script that is not the site's own: {source[1]}")
-            text = (site.folder / path).read_text("utf-8")
+            text = no_evaluation((site.folder / path).read_text("utf-8"))
         elif "MathJax" in text or "dataset.mode" in text or "pagename" in text:
             return ""  # early.js chooses the theme; nothing of the rest is used
         if text not in site.scripts:
@@ -357,6 +359,19 @@ def own_scripts(page: str, site: Site) -> str:
     # The policy comes first of all, to hold for everything after it.
     page = page.replace('<meta charset="utf-8" />', f'<meta charset="utf-8" />{head}', 1)
     return page.replace("</head>", f"{tags}\n</head>", 1)
+
+
+_PLURAL = re.compile(r'"plural_expr": "([^"]*)"')
+_EVALUATION = re.compile(r"new Function\(\s*\"n\",\s*`return \(\$\{catalog\.plural_expr\}\)`\s*\)")
+
+
+def no_evaluation(script: str) -> str:
+    """Sphinx sends a language's rule of the plural as text, to be run: here it is code."""
+    script = _PLURAL.sub(r'"plural_expr": (n) => Number(\1)', script)
+    script = _EVALUATION.sub("catalog.plural_expr", script)
+    if re.search(r"\bnew Function\(|\beval\(", script):
+        raise PageError(f"a script of the book runs text as code: {script[:80]!r}")
+    return script
 
 
 _SHEET = re.compile(r'<link(?=[^>]*rel="stylesheet")[^>]*href="(?P<href>[^"]*)"[^>]*>\s*')
