@@ -42,7 +42,7 @@ bench: book              ## measure what the course promises and print it
 	$(RUN) -m benchmarks.book
 
 clean:                   ## remove everything that was built, but not .venv
-	rm -rf _build _site
+	rm -rf _build _site dist
 
 node_modules/ready: package-lock.json .venv/ready
 	$(RUN) -m tools.node ci --loglevel=error

@@ -182,6 +182,21 @@ def test_a_page_that_is_not_translated_says_so_and_its_labels_lead_to_the_englis
     assert "This page is not translated yet." in stand_in and 'href="../en/more.html"' in stand_in
 
 
+def test_without_an_address_of_the_course_no_button_leads_nowhere(course):
+    config = (course.folder / "_config.yml").read_text()
+    url = "  url: https://github.com/transformers-workshop/transformers-workshop\n"
+    assert url in config
+    course.write("Text.\n")
+    assert course.build()[0] == 0
+    assert "github.com" in course.page  # as it is where an address is configured
+    (course.folder / "_config.yml").write_text(config.replace(url, ""))
+    code, output = course.build()
+    assert code == 0, output
+    for trace in ("github", "colab", "issues", "Suggest edit", 'href=""'):
+        assert trace not in course.page.lower(), trace
+    assert "_sources/index" in course.page  # the page can still be downloaded
+
+
 WAIT = """import pathlib, time
 pathlib.Path('../../started').touch()
 deadline = time.monotonic() + 120

@@ -122,6 +122,8 @@ def write_assets() -> Path:
 
 def execute(folder: Path, environment: dict, lock: int) -> int:
     """Execute what changed, several pages at once: see tools/execution.py."""
+    if not execution.waiting(folder / "executed"):
+        return 0
     config = yaml.safe_load((ROOT / "_config.yml").read_text("utf-8"))
     command = [sys.executable, "-m", "tools.execution", folder / "executed",
                config["execute"]["timeout"]]

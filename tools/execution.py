@@ -8,6 +8,7 @@ What raises is shown with its traceback and fails the build.
 """
 
 import os
+import signal
 import sys
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
@@ -21,7 +22,7 @@ from myst_nb.core.read import read_myst_markdown_notebook
 from tools import editions
 
 CHAPTERS = Path(__file__).resolve().parent.parent / "chapters"
-MOST_AT_ONCE = 4  # a chapter needs up to 3 GB
+MOST_AT_ONCE = 4  # a chapter needs up to 4 GB
 
 
 def pages() -> list[Path]:
@@ -32,35 +33,56 @@ def pages() -> list[Path]:
 
 
 def run(page: Path, notebook, seconds: int):
-    """Execute a notebook in its folder; the result has what was raised, if anything."""
-    return page, single_nb_execution(notebook, cwd=str(page.parent), timeout=seconds,
-                                     allow_errors=False)
+    """Execute a notebook in its folder; the result has what was raised, if anything.
+
+    Ctrl-C reaches every process: one at work ends its kernel, an idle one has nothing to say.
+    """
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        return page, single_nb_execution(notebook, cwd=str(page.parent), timeout=seconds,
+                                         allow_errors=False)
+    finally:
+        idle()
 
 
-def execute(folder: Path, seconds: int) -> int:
-    """Bring the cache in `folder` up to date; the exit code is 0 only if nothing raised."""
-    cache = get_cache(folder)
-    waiting = []
+def idle() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def waiting(folder: Path) -> list[tuple]:
+    """The pages, with their notebooks, that the cache in `folder` does not have."""
+    cache, found = get_cache(folder), []
     for page in pages():
         notebook = read_myst_markdown_notebook(page.read_text("utf-8"), path=page)
         try:
             cache.match_cache_notebook(notebook)
         except KeyError:
-            waiting.append((page, notebook, seconds))
-    if not waiting:
-        return 0
-    with ProcessPoolExecutor(min(len(waiting), os.cpu_count() or 1, MOST_AT_ONCE)) as pool:
-        for done in as_completed([pool.submit(run, *one) for one in waiting]):
+            found.append((page, notebook))
+    return found
+
+
+def execute(folder: Path, seconds: int) -> int:
+    """Bring the cache in `folder` up to date; the exit code is 0 only if nothing raised."""
+    cache, ahead = get_cache(folder), waiting(folder)
+    failed = False
+    workers = min(len(ahead), os.cpu_count() or 1, MOST_AT_ONCE)
+    with ProcessPoolExecutor(workers, initializer=idle) as pool:
+        running = [pool.submit(run, page, notebook, seconds) for page, notebook in ahead]
+        for done in as_completed(running):
+            if done.cancelled():
+                continue
             page, result = done.result()
-            if result.err is not None:
-                pool.shutdown(wait=False, cancel_futures=True)
-                print(f"{page.name}: {result.exc_string}", file=sys.stderr)
-                return 1
+            if result.err is not None:  # what is at work still ends and is kept
+                failed = True
+                print(f"{page.name}: {result.exc_string}", file=sys.stderr, flush=True)
+                for one in running:
+                    one.cancel()
+                continue
             cache.cache_notebook_bundle(
                 CacheBundleIn(result.nb, str(page), data={"execution_seconds": result.time}),
                 check_validity=False, overwrite=True)
             print(f"{page.name}: executed in {result.time:.0f} s", flush=True)
-    return 0
+    return int(failed)
 
 
 def executed_pages(folder: Path) -> dict:
@@ -86,4 +108,7 @@ def _code(notebook) -> list[str]:
 
 
 if __name__ == "__main__":
-    sys.exit(execute(Path(sys.argv[1]), int(sys.argv[2])))
+    try:
+        sys.exit(execute(Path(sys.argv[1]), int(sys.argv[2])))
+    except KeyboardInterrupt:
+        sys.exit(130)

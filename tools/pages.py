@@ -41,7 +41,8 @@ class Site:
 
     def __init__(self, folder: Path, language: str):
         self.folder, self.language = folder, language
-        self.rules: dict[str, str] = {}  # class → the declarations of a style attribute
+        self.rules: dict[str, str] = {}  # class → its declarations
+        self.styles: dict[str, str] = {}  # what a style attribute said → the class for it
         self.scripts: list[str] = []  # texts of the book's scripts, each once
         self.sheets: list[Path] = []
         self.code: dict[str, str] = {}  # see code_classes
@@ -291,9 +292,9 @@ def style_classes(page: str, site: Site) -> str:
     def put(match):
         style = html.unescape(match["style"]).strip().rstrip(";")
         style = re.sub(r"url\(data:image/png;base64,([^)]*)\)", lambda m: picture(m[1], site), style)
-        name = f"s-{named(style)[:6]}"
-        if site.rules.setdefault(name, style) != style:
-            raise PageError(f"two styles have the name {name}")
+        # Short and alike, since a page may have hundreds of them.
+        name = site.styles.setdefault(style, f"own{len(site.styles)}")
+        site.rules[name] = style
         before, after = match["before"], match["after"]
         if (both := before + after) and ' class="' in both:
             before, after = (part.replace(' class="', f' class="{name} ', 1) for part in (before, after))
