@@ -7,7 +7,8 @@ import jupytext
 import pytest
 import yaml
 
-from tools import notebooks
+from tools import notebooks, repository
+from tools.repository import Repository
 from utils import checks
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -32,17 +33,10 @@ def test_the_table_of_contents_names_every_page_and_only_those(root):
 
 
 @by_name(notebooks.chapters())
-def test_every_notebook_begins_with_the_same_cell(page, root):
-    first = cells(notebooks.chapters()[0], "code")[0]
-    assert cells(page, "code")[0].source == first.source
-    address = yaml.safe_load((root / "_config.yml").read_text())["repository"]["url"]
-    assert f'"{address}"' in first.source
-
-
-def test_the_readme_opens_notebooks_that_exist(root):
-    links = re.findall(r"blob/main/(\S+?\.ipynb)", (root / "README.md").read_text())
-    assert len(links) >= 2
-    assert [link for link in links if not (root / link).is_file()] == []
+def test_every_notebook_begins_with_the_cell_of_the_configured_address(page):
+    first = cells(page, "code")[0]
+    assert first.source == repository.first_cell(Repository.read())
+    assert first.metadata["tags"] == ["hide-input"]
 
 
 @by_name(CHAPTERS)

@@ -33,7 +33,7 @@ def plain(text, book):
 
 def test_the_notebooks_are_up_to_date():
     outdated = ", ".join(sorted(path.name for path in notebooks.outdated()))
-    assert not outdated, f"{outdated}: not what the chapter gives: edit the .md, run `make notebooks`"
+    assert not outdated, f"{outdated}: not what the .md and _config.yml give: run `make notebooks`"
 
 
 @pytest.mark.parametrize("source", notebooks.chapters(), ids=lambda path: f"{path.parent.name}/{path.stem}")

@@ -11,7 +11,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from fake_hub import COMMIT, FakeHub
+from fake_hub import COMMIT, FakeHub, contents, ebook, parquet, tiny_files
 
 from utils import sources
 from utils.sources import books, catalogue, formats, hub, wikitext
@@ -110,7 +110,7 @@ def test_auto_gives_up_on_a_hub_that_accepts_and_never_answers(settings):
 
 def test_auto_gives_up_where_not_even_the_name_is_answered(settings, monkeypatch):
     # An answer that comes after the bound is no answer.
-    monkeypatch.setattr(hub, "_ask", lambda *_: threading.Event().wait(5) or True)
+    monkeypatch.setattr(hub, "_ask", lambda *_: threading.Event().wait(5) or "")
     monkeypatch.setitem(sources.PROBE_SECONDS, "auto", 0.1)
     settings(HF_ENDPOINT="http://slow.invalid")
     assert sources.decide() == "embedded"
@@ -181,28 +181,6 @@ def test_importing_the_door_is_cheap(tmp_path):
 # -- the hub ------------------------------------------------------------------------
 
 
-def tiny_files(kind, folder):
-    """The files of a BERT small enough to serve, of a class of `transformers`."""
-    import torch
-    import transformers
-
-    torch.manual_seed(0)
-    config = transformers.BertConfig(
-        vocab_size=8, hidden_size=8, num_hidden_layers=1, num_attention_heads=2,
-        intermediate_size=16, max_position_embeddings=16,
-    )  # fmt: skip
-    getattr(transformers, kind)(config).save_pretrained(folder)
-    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "the", "cat", "sat"]
-    (folder / "vocab.txt").write_text("\n".join(words) + "\n")
-    kind = '{"tokenizer_class": "BertTokenizer"}'
-    (folder / "tokenizer_config.json").write_text(kind)
-    return contents(folder)
-
-
-def contents(folder):
-    return {path.name: path.read_bytes() for path in folder.iterdir()}
-
-
 @pytest.fixture(scope="module")
 def tiny_bert(tmp_path_factory):
     """An encoder without a head for a task."""
@@ -213,14 +191,6 @@ def tiny_bert(tmp_path_factory):
 def tiny_pretrained(tmp_path_factory):
     """An encoder with both heads of its pre-training, as BERT was published."""
     return tiny_files("BertForPreTraining", tmp_path_factory.mktemp("tiny_pretrained"))
-
-
-def parquet(tmp_path, table, features=None):
-    from datasets import Dataset
-
-    path = tmp_path / "table.parquet"
-    Dataset.from_dict(table, features=features).to_parquet(path)
-    return path.read_bytes()
 
 
 @pytest.fixture
@@ -260,17 +230,6 @@ def served(tiny_bert, tmp_path):
             for split in ("train", "dev", "test")
         },
     }  # fmt: skip
-
-
-def ebook(body):
-    """A book as Project Gutenberg publishes it."""
-    lines = [
-        "\ufeffThe Project Gutenberg eBook", "",
-        "*** START OF THE PROJECT GUTENBERG EBOOK A BOOK ***", "",
-        "Produced by N. N.", "", body, "",
-        "*** END OF THE PROJECT GUTENBERG EBOOK A BOOK ***", "licence", "",
-    ]  # fmt: skip
-    return "\r\n".join(lines).encode()
 
 
 def test_the_hub_gives_everything_with_its_commit(served, tmp_path):

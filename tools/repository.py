@@ -7,10 +7,12 @@
 Where no address is configured, the first cell asks for `COURSE_REPOSITORY` and the table
 leads to the notebooks in this folder.
 
-The first cell is six lines: what it uses; where from; where the course is, which may be a
-copy made earlier beside the notebook, the notebook's folder or one above; the copy, if there
-is none; what to check if that fails (git leaves nothing behind then); and the packages that
-are missing, which is the library's work.
+The first cell is six lines: a name for a copy while it is made; where from; where the course
+is, which may be an earlier copy beside the notebook, the notebook's folder or one above; the
+copy, if there is no course; what to check if that fails; and the packages that are missing,
+which is the library's work. A copy gets its name when it is whole: half a one, left by a
+notebook that was killed, is neither taken for the course nor in the way of the next try. The
+cells below use what is imported here, and `course`.
 """
 
 import json
@@ -28,12 +30,12 @@ GITHUB = "https://github.com/"  # what Colab can open
 COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 MARK = "COURSE_REPOSITORY"  # every first cell reads it, and no other cell
 FIRST_CELL = """\
-import os, subprocess, sys; from pathlib import Path; new = Path("workshop").resolve()  # finds or fetches the course
+import os, subprocess, sys; from pathlib import Path; tmp = Path("workshop-" + os.urandom(4).hex())  # finds the course
 address = os.getenv("COURSE_REPOSITORY") or {address}
-course = next((p for p in (new, *new.parents) if (p / "utils/packages.py").exists()), None)
-if not course and {fetch}:
-    raise RuntimeError("{advice}")
-course = course or new; sys.path.insert(0, str(course)); from utils import packages; packages.require()"""
+new = Path.cwd() / "workshop"; course = next((p for p in (new, *new.parents) if (p/"utils/packages.py").exists()), None)
+try: course or {copy}
+except Exception as e: raise RuntimeError(f"{advice} ({{e}})") from None
+course = course or tmp.rename(new); sys.path.insert(0, str(course)); from utils import packages; packages.require()"""
 _CELL = re.compile(r"^(?P<fence>`{3,})\{code-cell\}.*?^(?P=fence)[ \t]*$", re.M | re.S)
 _TABLE = re.compile(r"^\| chapter \|.*\n(?:\|.*\n)+", re.M)
 
@@ -84,19 +86,19 @@ def first_cell(repository: Repository) -> str:
     A branch or a tag is copied without its history. A commit has no name that `git clone`
     takes, so the history is copied, and the commit checked out.
     """
-    git = "subprocess.call([\"git\", {}])".format
+    git = 'subprocess.check_call(["git", {}])'.format
     if COMMIT.fullmatch(repository.revision):
-        fetch = "({} or {})".format(
-            git('"clone", "-qn", "--", address, new'),
-            git(f'"-C", new, "checkout", "-q", "{repository.revision}"'))
+        copy = " or ".join([
+            git('"clone", "-qn", "--", address, tmp'),
+            git(f'"-C", tmp, "checkout", "-q", "{repository.revision}"'),
+        ])
     else:
         branch = json.dumps(f"--branch={repository.revision}", ensure_ascii=False)
-        fetch = git(f'"clone", "-q", "--depth=1", {branch}, "--", address, new')
-    advice = ("The course could not be fetched: check git, the network, COURSE_REPOSITORY "
-              "and ./workshop." if repository.url else
-              "Set COURSE_REPOSITORY to the address of the course.")
+        copy = git(f'"clone", "-q", "--depth=1", {branch}, "--", address, tmp')
+    advice = ("No course: check git, the network and COURSE_REPOSITORY" if repository.url else
+              "No course: set COURSE_REPOSITORY to its address, check git")
     address = json.dumps(repository.url, ensure_ascii=False)
-    return FIRST_CELL.format(address=address, fetch=fetch, advice=advice)
+    return FIRST_CELL.format(address=address, copy=copy, advice=advice)
 
 
 def with_first_cell(page: str, cell: str) -> str:

@@ -1,0 +1,150 @@
+"""What the tests of the site have in common: its pages, a visit to one, and what they do there."""
+
+import os
+import re
+import shutil
+from pathlib import Path
+
+from tools import build, editions, node
+
+LANGUAGES = ("en", *editions.languages())
+DESKTOP, PHONE = {"width": 1280, "height": 900}, {"width": 360, "height": 740}
+AXE = node.MODULES / "axe-core/axe.min.js"
+LIGHTHOUSE = node.MODULES / "lighthouse/cli/index.js"
+
+# Nothing but this machine can be reached, by name or by number, and Chromium itself calls
+# nobody. Root (in a container) has no sandbox.
+ARGUMENTS = [
+    "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--no-default-browser-check",
+    *(["--no-sandbox"] if os.geteuid() == 0 else []),
+]
+
+
+def chromium() -> str | None:
+    return shutil.which("chromium")
+
+
+def missing() -> list[str]:
+    """What must be there before the site can be tested, and how to get it."""
+    return [
+        f"{what}: {remedy}"
+        for there, what, remedy in (
+            (chromium(), "chromium", "apt-get install chromium"),
+            ((build.SITE / "index.html").is_file(), "the site", "make book"),
+            (AXE.is_file() and LIGHTHOUSE.is_file(), "axe and Lighthouse", "make book"),
+        )
+        if not there
+    ]
+
+
+def pages(*languages: str) -> list[str]:
+    """The pages of the languages, of all by default: `en/index`, ..."""
+    return [
+        f"{language}/{path.stem}"
+        for language in languages or LANGUAGES
+        for path in sorted((build.SITE / language).glob("*.html"))
+    ]
+
+
+def chapters(*languages: str) -> list[str]:
+    """The chapters that the languages have; one that is not translated yet is none."""
+    return [
+        page
+        for page in pages(*languages)
+        if re.search(r"/\d\d_", page) and (build.ROOT / "chapters" / f"{page}.md").exists()
+    ]
+
+
+def html(page: str) -> str:
+    """The page as it lies in the site."""
+    return (build.SITE / f"{page}.html").read_text("utf-8")
+
+
+def kind(page: str) -> str:
+    """The type of a page: those of one type are made alike, so that one stands for them."""
+    name = page.split("/")[-1]
+    if page == name:
+        return "root"
+    if not re.match(r"\d\d_", name):
+        return name
+    if page not in chapters():
+        return "chapter, not translated"
+    return "chapter with BertViz" if "course-bertviz" in html(page) else "chapter"
+
+
+class Visit:
+    """A reader with an empty cache, and what was wrong with the pages that were shown.
+
+    `wrong` gathers errors in the console (a broken Content-Security-Policy is one), errors
+    of scripts, failed requests, and requests to any other place than `home`.
+    """
+
+    def __init__(self, browser, home: str, **options):
+        self.home, self.wrong = home, []
+        self.context = browser.new_context(viewport=DESKTOP, **options)
+        self.context.set_default_timeout(15_000)
+        self.context.on("console", self._console)
+        self.context.on("weberror", lambda error: self.wrong.append(f"script: {error.error}"))
+        self.context.on("request", self._request)
+        self.context.on("requestfailed", self._failed)
+        self.context.on("response", self._response)
+        self.page = self.context.new_page()
+
+    def _console(self, message):
+        if message.type == "error":
+            self.wrong.append(f"console: {message.text}")
+
+    def _request(self, request):
+        if not request.url.startswith((self.home, "data:", "blob:", "about:")):
+            self.wrong.append(f"asks another place: {request.url}")
+
+    def _failed(self, request):
+        if request.failure != "net::ERR_ABORTED":  # which is what leaving a page does
+            self.wrong.append(f"failed: {request.url}: {request.failure}")
+
+    def _response(self, response):
+        if response.status >= 400:
+            self.wrong.append(f"{response.status}: {response.url}")
+
+    def open(self, page: str):
+        """Show a page, `en/index` or with an anchor `en/index#here`, until it is quiet."""
+        name, _, anchor = page.partition("#")
+        self.page.goto(f"{self.home}/{name}.html{anchor and '#' + anchor}")
+        self.page.wait_for_load_state("networkidle")
+        return self.page
+
+    def close(self):
+        self.context.close()
+
+
+def read_through(page) -> None:
+    """Scroll to the end as a reader does, until all that waits to be near is there."""
+    page.evaluate(
+        """async () => {
+          const wait = (ms) => new Promise((done) => setTimeout(done, ms));
+          for (let y = 0; y < document.scrollingElement.scrollHeight; y += 900) {
+            scrollTo({ top: y, behavior: "instant" });
+            await wait(20);
+          }
+          const all = (selector) => [...document.querySelectorAll(selector)];
+          // A picture that is folded away is not loaded, and must not be waited for.
+          const there = () => all("img").every((image) => image.complete || !image.checkVisibility())
+            && all(".course-chart").every((chart) => chart.querySelector("svg.marks"))
+            && all("iframe").every((frame) =>  // from a disk nobody may look into a frame
+              !frame.contentDocument || frame.contentDocument.querySelector("svg"));
+          for (let i = 0; i < 200 && !there(); i += 1) await wait(50);
+        }""")
+
+
+def dress(page, theme: str) -> None:
+    """Let the system be light or dark, and wait until the page has followed."""
+    page.emulate_media(color_scheme=theme)
+    page.evaluate(
+        "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+
+
+def to_top(page) -> None:
+    page.evaluate("scrollTo({ top: 0, behavior: 'instant' })")

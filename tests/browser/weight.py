@@ -1,0 +1,50 @@
+"""How much a reader's connection carries, and how much it may.
+
+Sizes are kB of gzipped HTML, style sheets, scripts and fonts; pictures are apart.
+"""
+
+from pathlib import Path
+
+# Each type of page: a first visit, with nothing known, until the page shows; the same when
+# the page has been read to its end and charts and frames are drawn; and a later visit,
+# when what the pages share is known.
+BUDGET = {
+    "index": (200, 200, 60),
+    "chapter": (200, 450, 60),
+    "chapter with BertViz": (200, 450, 60),
+    "chapter, not translated": (200, 200, 60),
+    "errata": (200, 200, 60),
+    "genindex": (200, 200, 60),
+    "glossary": (200, 200, 60),
+    "references": (200, 200, 60),
+    "root": (10, 10, 10),
+    "search": (200, 200, 60),
+    "troubleshooting": (200, 200, 60),
+}
+KINDS = {".html": "html", ".css": "css", ".js": "scripts", ".woff2": "fonts"}
+COLUMNS = (*KINDS.values(), "pictures")
+
+
+def weigh(sent) -> dict[str, float]:
+    """The kB of each kind among the answers of a server (`tools.serve.Sent`)."""
+    found = dict.fromkeys(COLUMNS, 0.0)
+    for answer in sent:
+        suffix = Path(answer.path.split("?")[0]).suffix or ".html"
+        found[KINDS.get(suffix, "pictures")] += answer.size / 1000
+    return found
+
+
+def counted(sent) -> float:
+    """The kB that a budget counts."""
+    return sum(size for kind, size in weigh(sent).items() if kind != "pictures")
+
+
+def table(measured: dict[str, dict[str, dict[str, float]]]) -> list[str]:
+    """Lines of a table: page → visit (first, read, later) → kind → kB."""
+    lines = [f"{'kB gzipped':42}" + "".join(f"{kind:>10}" for kind in COLUMNS) + f"{'counted':>10}"]
+    for page, visits in sorted(measured.items()):
+        for visit, sizes in visits.items():
+            total = sum(size for kind, size in sizes.items() if kind != "pictures")
+            lines.append(f"{page:34}{visit:>8}" + "".join(f"{sizes[kind]:>10.1f}" for kind in COLUMNS)
+                         + f"{total:>10.1f}")
+    return lines
