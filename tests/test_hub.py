@@ -684,7 +684,7 @@ def no_links(monkeypatch):
                         lambda *_: False)  # fmt: skip
 
 
-@pytest.mark.parametrize("kind", SMALL_AND_LARGE)
+@pytest.mark.parametrize("kind", [*SMALL_AND_LARGE, "treebank"])
 def test_without_links_the_list_of_files_has_the_sums(server, kind, no_links):
     thing = THINGS[kind]
     load(server, thing)

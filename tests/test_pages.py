@@ -119,11 +119,31 @@ def test_scripts_are_one_and_those_from_elsewhere_are_refused(site):
     page = ('<head><meta charset="utf-8" /><script src="_static/a.js?v=1"></script>'
             "<script>let b = 2;</script></head>")
     new = pages.own_scripts(page, site)
-    assert site.scripts == ["let a = 1;", "let b = 2;"]
+    assert site.scripts == ["let a = 1;"] and site.settings == ["let b = 2;"]
     assert new.index("Content-Security-Policy") < new.index("early.js") < new.index("site.js")
     assert "let" not in new
     with pytest.raises(pages.PageError, match="example.org"):
         pages.own_scripts('<script src="https://example.org/x.js"></script>', site)
+
+
+def test_settings_come_before_the_scripts_that_read_them_and_nothing_is_strict(site):
+    for name, text in (("a", "'use strict';\nfirst(setting);"), ("searchtools", '/* Search */\n"use strict";\nsearch();'),
+                       ("language_data", "undeclared = 1;")):
+        (site.folder / f"_static/{name}.js").write_text(text)
+    pages.own_scripts('<head><script src="_static/a.js"></script><script>var setting = 1;</script></head>', site)
+    pages.write_scripts(site)
+    together, search = ((site.folder / f"_static/{name}.js").read_text() for name in ("site", "search"))
+    assert together.index("setting=1") < together.index("first(setting)")
+    assert "use strict" not in together + search and "undeclared=1" in search
+
+
+def test_what_assistive_technology_is_told_wrongly_is_mended(site):
+    page = ('<div role="list" class="citation-list"><div role="doc-biblioentry" id="a"></div></div>'
+            '<summary aria-label="Toggle hidden content">Show</summary><nav role="navigation"></nav>'
+            '<button class="btn search-button-field x" aria-label="Search">Search Ctrl+K</button>')
+    assert pages.roles(page, site) == (
+        '<div class="citation-list"><div id="a"></div></div><summary>Show</summary>'
+        '<nav role="navigation"></nav><button class="btn search-button-field x">Search Ctrl+K</button>')
 
 
 @pytest.mark.parametrize("left, what", [

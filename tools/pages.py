@@ -43,7 +43,8 @@ class Site:
         self.folder, self.language = folder, language
         self.rules: dict[str, str] = {}  # class → its declarations
         self.styles: dict[str, str] = {}  # what a style attribute said → the class for it
-        self.scripts: list[str] = []  # texts of the book's scripts, each once
+        self.settings: list[str] = []  # texts of the book's scripts, each once: what the
+        self.scripts: list[str] = []  # pages say of themselves, and what works with it
         self.sheets: list[Path] = []
         self.code: dict[str, str] = {}  # see code_classes
 
@@ -70,7 +71,7 @@ def rewrite(folder: Path, language: str) -> None:
     pages = {path: path.read_text("utf-8") for path in sorted(folder.glob("*.html"))}
     pages = draw_maths(pages)
     for path, page in pages.items():
-        for step in (icons, frames, figures, data_files, bare_tables, plain_code, short_citations,
+        for step in (icons, frames, figures, data_files, bare_tables, plain_code, short_citations, roles,
                      style_classes,
                      handlers, own_scripts, own_styles, thrift):
             page = step(page, site)
@@ -281,6 +282,22 @@ def short_citations(page: str, site: Site) -> str:
     return _CITED.sub(r"\1", page)
 
 
+# What assistive technology is told wrongly: a list that holds other things than items, roles
+# that are no more, and names that differ from what stands there to be read.
+_MISTOLD = [
+    (re.compile(r'<div role="list" class="citation-list">'), '<div class="citation-list">'),
+    (re.compile(r' role="doc-(?:biblioentry|backlink)"'), ""),
+    (re.compile(r'<summary aria-label="[^"]*">'), "<summary>"),
+    (re.compile(r'(<button class="btn search-button-field[^>]*?) aria-label="[^"]*"'), r"\1"),
+]
+
+
+def roles(page: str, site: Site) -> str:
+    for wrong, right in _MISTOLD:
+        page = wrong.sub(right, page)
+    return page
+
+
 # -- what the policy forbids ------------------------------------------------------------
 
 _STYLED = re.compile(r'<(?P<name>[a-z]+)(?P<before>(?:\s[^<>]*?)?)\sstyle="(?P<style>[^"]*)"(?P<after>[^<>]*)>')
@@ -346,10 +363,13 @@ def own_scripts(page: str, site: Site) -> str:
             if not path.startswith("_static/"):
                 raise PageError(f"a script that is not the site's own: {source[1]}")
             text = no_evaluation((site.folder / path).read_text("utf-8"))
+            known = site.settings if path.endswith("documentation_options.js") else site.scripts
         elif "MathJax" in text or "dataset.mode" in text or "pagename" in text:
             return ""  # early.js chooses the theme; nothing of the rest is used
-        if text not in site.scripts:
-            site.scripts.append(text)
+        else:
+            known = site.settings
+        if text not in known:
+            known.append(text)
         return ""
 
     page = _SCRIPT.sub(take, page)
@@ -406,13 +426,21 @@ def thrift(page: str, site: Site) -> str:
 # -- the files beside the pages -----------------------------------------------------------
 
 
+# What holds for the file that a script was, and not for the one that it is now part of.
+_ALONE = re.compile(r"//# sourceMappingURL=.*|^\s*[\"']use strict[\"'];?\s*$", re.M)
+
+
 def write_scripts(site: Site) -> None:
-    """`site.js` of what the pages loaded, in that order; `early.js`; `search.js`."""
+    """`site.js` of what the pages loaded; `early.js`; `search.js`.
+
+    Settings come first: a script that waited for the page finds it there already now, and
+    begins at once. None of them can make the others strict, which they were not written for.
+    """
     static = site.folder / "_static"
     search = [(static / name).read_text("utf-8") for name in SEARCH[:2]]
     early = (ROOT / "theme/early.js").read_text("utf-8")
-    for name, texts in (("site", site.scripts), ("search", search), ("early", [early])):
-        joined = "\n;\n".join(re.sub(r"//# sourceMappingURL=.*", "", text) for text in texts)
+    for name, texts in (("site", [*site.settings, *site.scripts]), ("search", search), ("early", [early])):
+        joined = "\n;\n".join(_ALONE.sub("", text) for text in texts)
         site.put(f"_static/{name}.js", node.call("bundle", {
             "stdin": {"contents": joined, "loader": "js"}, "bundle": False,
         }))

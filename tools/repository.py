@@ -96,7 +96,7 @@ def first_cell(repository: Repository) -> str:
         branch = json.dumps(f"--branch={repository.revision}", ensure_ascii=False)
         copy = git(f'"clone", "-q", "--depth=1", {branch}, "--", address, tmp')
     advice = ("No course: check git, the network and COURSE_REPOSITORY" if repository.url else
-              "No course: set COURSE_REPOSITORY to its address, check git")
+              "Set COURSE_REPOSITORY to the address of the course")
     address = json.dumps(repository.url, ensure_ascii=False)
     return FIRST_CELL.format(address=address, copy=copy, advice=advice)
 

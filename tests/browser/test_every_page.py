@@ -109,12 +109,12 @@ def test_on_paper_it_is_black_on_white_and_unfolded(page):
         .map((element) => element.outerHTML.slice(0, 80));
       const folded = [...document.querySelectorAll(".solution.dropdown > *, article details > *")]
         .filter((element) => element.textContent.trim() && !element.checkVisibility({ contentVisibilityAuto: true }));
-      const main = document.querySelector("article p, li a") ?? document.body;
+      const text = ["article p", "main h1", "li a"].map((one) => document.querySelector(one)).find(Boolean);
       const lightness = (colour) => Math.max(...colour.match(/[\\d.]+/g).slice(0, 3));
       return {
         navigation: shown(".bd-sidebar-primary, .bd-sidebar-secondary, .bd-header-article, .copybtn, .prev-next-footer"),
         folded: folded.map((element) => element.outerHTML.slice(0, 80)),
-        ink: lightness(getComputedStyle(main).color),
+        ink: lightness(getComputedStyle(text).color),
         paper: getComputedStyle(document.body).backgroundColor,
       };
     }""")
