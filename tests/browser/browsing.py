@@ -125,9 +125,12 @@ def read_through(page) -> None:
     page.evaluate(
         """async () => {
           const wait = (ms) => new Promise((done) => setTimeout(done, ms));
+          // Until the window has been drawn there, and those who watch have been told.
+          const drawn = () => new Promise((done) => requestAnimationFrame(() => setTimeout(done)));
           for (let y = 0; y < document.scrollingElement.scrollHeight; y += 900) {
             scrollTo({ top: y, behavior: "instant" });
-            await wait(20);
+            await drawn();
+            await drawn();
           }
           const all = (selector) => [...document.querySelectorAll(selector)];
           // A picture that is folded away is not loaded, and must not be waited for.
