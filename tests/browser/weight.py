@@ -10,6 +10,7 @@ from pathlib import Path
 # when what the pages share is known.
 # The aim of 60 for a later visit is met by every page but the longest chapters: the words
 # and the code of chapter 4 alone are 50 kB in English and 55 in Spanish.
+# The search page brings the index of all words, which is largest in Spanish.
 BUDGET = {
     "index": (200, 200, 60),
     "chapter": (200, 450, 77),
@@ -20,7 +21,7 @@ BUDGET = {
     "glossary": (200, 200, 60),
     "references": (200, 200, 60),
     "root": (10, 10, 10),
-    "search": (200, 200, 60),
+    "search": (200, 200, 67),
     "status": (200, 200, 60),
     "troubleshooting": (200, 200, 60),
 }
