@@ -514,3 +514,16 @@ def test_no_view_is_wider_than_a_phone(book, tmp_path, root):
         });
     """, root)
     assert found["right"] <= 330 and len(found["boxes"]) == 6 and max(found["boxes"]) <= 328
+
+
+def test_the_numbers_of_a_grid_are_legible_on_every_colour_of_its_scale():
+    import matplotlib as mpl
+
+    def luminance(colour):
+        return sum(share * (c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4)
+                   for share, c in zip((0.2126, 0.7152, 0.0722), mpl.colors.to_rgb(colour)))
+
+    for name in (views.SEQUENTIAL, views.DIVERGING):
+        for colour in mpl.colormaps[name](np.linspace(0, 1, 256)):
+            light, dark = sorted((luminance(colour), luminance(views._ink(colour))), reverse=True)
+            assert (light + 0.05) / (dark + 0.05) >= 4.5, (name, colour)

@@ -146,7 +146,10 @@ def dress(page, theme: str) -> None:
     """Let the system be light or dark, and wait until the page has followed."""
     page.emulate_media(color_scheme=theme)
     page.evaluate(
-        "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+        """async () => {
+          for (let i = 0; i < 2; i += 1) await new Promise(requestAnimationFrame);
+          await Promise.allSettled(document.getAnimations().map((change) => change.finished));
+        }""")
 
 
 def to_top(page) -> None:

@@ -46,10 +46,10 @@ def take(page, name: str, theme: str) -> list[Path]:
 def _strips(page):
     """Scrolling and photographing the window is much quicker than one tall picture."""
     width = page.viewport_size["width"]
-    page.set_viewport_size({"width": width, "height": STRIP})
     height = page.evaluate("document.scrollingElement.scrollHeight")
+    page.set_viewport_size({"width": width, "height": STRIP})
     devtools = page.context.new_cdp_session(page)
-    for top in range(0, height, STRIP - OVERLAP):
+    for top in range(0, max(1, height - OVERLAP), STRIP - OVERLAP):
         page.evaluate("(top) => scrollTo({ top, behavior: 'instant' })", top)
         x, across = (0, width) if top == 0 else page.evaluate(
             """() => {

@@ -185,6 +185,16 @@ def model_view(
     )
 
 
+def _ink(colour) -> str:
+    """Black or white, whichever is legible on a colour: the contrast is at least 4.5.
+
+    Source: WCAG 2.2, "relative luminance" and "contrast ratio".
+    """
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in colour[:3]]
+    luminance = 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+    return "#fff" if 1.05 / (luminance + 0.05) > (luminance + 0.05) / 0.05 else "#000"
+
+
 def head_grid(
     values, *, label: str, alt, group="heads", layer=None, head=None, diverging=False,
     limits=None, digits=2,
@@ -225,8 +235,7 @@ def head_grid(
         if place not in labels:
             return "", ""
         colour = colours(scale(values[place]))
-        ink = "#fff" if mpl.colors.rgb_to_hsv(colour[:3])[2] < 0.62 else "#000"
-        return f"background: {mpl.colors.to_hex(colour)}; color: {ink}", labels[place]
+        return f"background: {mpl.colors.to_hex(colour)}; color: {_ink(colour)}", labels[place]
 
     stops = ", ".join(mpl.colors.to_hex(colours(x)) for x in np.linspace(0, 1, 9))
     columns = [str(head + 1) for head in range(values.shape[1])]
