@@ -40,6 +40,7 @@ bench: book              ## measure what the course promises and print it
 	$(RUN) -m benchmarks.tokenizers
 	$(RUN) -m benchmarks.pretraining --quick
 	$(RUN) -m benchmarks.book
+	$(RUN) -m benchmarks.site
 
 clean:                   ## remove everything that was built, but not .venv
 	rm -rf _build _site dist

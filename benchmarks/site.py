@@ -9,11 +9,11 @@ because whatever else the machine does can only slow a page down.
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 
 from tools import build, node
+from tools.chromium import chromium
 from tools.serve import serve
 
 # One page of each type; of the chapters the largest.
@@ -38,7 +38,7 @@ def lighthouse(address: str, categories: tuple[str, ...] = CATEGORIES) -> dict:
     """What Lighthouse reports of a page: its JSON, with `categories` and `audits`.
 
     Raises:
-        RuntimeError: Lighthouse, Node.js or chromium failed; the message holds what it said.
+        RuntimeError: there is no chromium, or Lighthouse failed; the message says more.
     """
     flags = ["--headless=new", "--disable-background-networking", "--disable-component-update"]
     flags += ["--no-sandbox"] if os.geteuid() == 0 else []
@@ -47,7 +47,7 @@ def lighthouse(address: str, categories: tuple[str, ...] = CATEGORIES) -> dict:
         "--quiet", "--output=json", "--output-path=stdout", "--no-enable-error-reporting",
         f"--only-categories={','.join(categories)}", f"--chrome-flags={' '.join(flags)}",
     ]
-    environment = os.environ | {"CHROME_PATH": shutil.which("chromium") or ""}
+    environment = os.environ | {"CHROME_PATH": chromium()}
     done = subprocess.run(command, env=environment, capture_output=True, text=True)
     if done.returncode:
         raise RuntimeError(f"Lighthouse failed on {address}: {done.stderr.strip()[-2000:]}")

@@ -14,7 +14,6 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 import sysconfig
 import venv
 from dataclasses import dataclass
@@ -42,7 +41,7 @@ from pathlib import Path
 
 def blocking_request(request_type, request="", timeout_sec=5, parent=None):
     if request_type != "get_ipynb":
-        raise NotImplementedError(f"the stand-in for Colab knows no {{request_type}}")
+        raise ValueError(f"the stand-in for Colab knows no {{request_type}}")
     return {{"ipynb": json.loads(Path(os.environ["{NOTEBOOK}"]).read_text("utf-8"))}}
 '''
 
@@ -220,7 +219,6 @@ def first_cell(notebook: Path = FIRST) -> str:
 
 LAST_CELL = """\
 import json
-import sys
 import torch
 from utils import languages
 print(json.dumps([languages.current(), sys.prefix, torch.__file__, str(course)]))"""

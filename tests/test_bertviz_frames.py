@@ -14,23 +14,12 @@ from tools import bertviz_frames, node
 from tools.serve import serve
 from transformers import BertConfig, BertModel
 
+from letters import Letters
 from utils.bertology import bertviz_views
 
 ALT = "Where the tokens of a short sentence look, in a small random model."
 TOKENS = ["[CLS]", "the", "cat", "sat", "</script>", "[SEP]"]
 chromium = pytest.mark.skipif(not shutil.which("chromium"), reason="needs chromium")
-
-
-class Letters:
-    """A tokenizer of single characters, with what BertViz asks of one."""
-
-    cls_token, sep_token = "[CLS]", "[SEP]"
-
-    def tokenize(self, text):
-        return list(text)
-
-    def convert_tokens_to_ids(self, tokens):
-        return [ord(token) % 60 if len(token) == 1 else len(token) for token in tokens]
 
 
 def weights(layers, heads, tokens):

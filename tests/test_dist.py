@@ -9,7 +9,7 @@ import zipfile
 
 import pytest
 
-from tools import build, dist, editions, pdf, print_pages, status
+from tools import build, chromium, dist, editions, pdf, print_pages, status
 
 LANGUAGES = ("en", *editions.languages())
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -35,7 +35,7 @@ def site(tmp_path, monkeypatch):
     monkeypatch.setattr(build, "BUILD", tmp_path / "_build")
     monkeypatch.setattr(dist, "DIST", tmp_path / "dist")
     monkeypatch.setattr(dist, "version", lambda: "9.9")
-    monkeypatch.setenv(pdf.CHROMIUM, "no-such-browser")
+    monkeypatch.setenv(chromium.NAME, "no-such-browser")
     return site
 
 
@@ -197,6 +197,6 @@ def test_the_unpacked_site_opens_from_a_disk_and_its_search_finds(unpacked):
 
 @needs_chromium
 def test_a_browser_that_does_not_start_is_an_error(monkeypatch):
-    monkeypatch.setenv(pdf.CHROMIUM, shutil.which("false"))
+    monkeypatch.setenv(chromium.NAME, shutil.which("false"))
     with pytest.raises(pdf.PdfError, match="does not start"), pdf.browser():
         pass

@@ -15,6 +15,7 @@ from bs4 import BeautifulSoup
 from PIL import Image
 from transformers import BertConfig, BertForSequenceClassification, BertModel, GPT2Config, GPT2Model
 
+from letters import Letters
 from utils.bertology import bertviz_stills, bertviz_views, views
 from utils.bertology.heads import HeadError
 
@@ -56,18 +57,6 @@ def bert():
     model = BertModel(config, add_pooling_layer=False).eval()
     model.set_attn_implementation("eager")
     return model
-
-
-class Letters:
-    """A tokenizer of single characters, with what BertViz asks of one."""
-
-    cls_token, sep_token = "[CLS]", "[SEP]"
-
-    def tokenize(self, text):
-        return list(text)
-
-    def convert_tokens_to_ids(self, tokens):
-        return [ord(token) % 60 if len(token) == 1 else len(token) for token in tokens]
 
 
 # What a view shows

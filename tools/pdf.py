@@ -8,9 +8,7 @@ and it has no network.
 
 import contextlib
 import html
-import os
 import re
-import shutil
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,9 +16,8 @@ from pathlib import Path
 from pypdf import PdfReader
 
 from tools import print_pages
+from tools.chromium import INSTALL, NoBrowser, chromium
 
-CHROMIUM = "COURSE_CHROMIUM"  # names the browser, if it is not `chromium` on the path
-INSTALL = f"Install Debian's package chromium, or name a Chromium in {CHROMIUM}."
 FONTS = "fonts-ipafont-gothic (Japanese), fonts-noto-color-emoji, fonts-noto-core"
 
 # The width of the text: A4 without the margins of theme/print.css, in CSS pixels.
@@ -61,18 +58,6 @@ class Printed:
     boxes: str
 
 
-def chromium() -> str:
-    """Where the browser is.
-
-    Raises:
-        PdfError: there is none.
-    """
-    named = os.environ.get(CHROMIUM, "").strip() or "chromium"
-    if not (found := shutil.which(named)):
-        raise PdfError(f"{named} was not found. {INSTALL}")
-    return found
-
-
 @contextlib.contextmanager
 def browser():
     """The machine's Chromium, started and ended; yields Playwright's handle of it.
@@ -82,10 +67,12 @@ def browser():
     """
     from playwright.sync_api import Error, sync_playwright
 
-    program = chromium()
     with sync_playwright() as playwright:
         try:
+            program = chromium()
             started = playwright.chromium.launch(executable_path=program)
+        except NoBrowser as error:
+            raise PdfError(str(error)) from None
         except Error as error:
             raise PdfError(f"{program} does not start: {error.message} {INSTALL}") from error
         with contextlib.closing(started):

@@ -2,10 +2,10 @@
 
 import os
 import re
-import shutil
 from pathlib import Path
 
 from tools import build, editions, node
+from tools.chromium import NoBrowser, chromium
 
 LANGUAGES = ("en", *editions.languages())
 DESKTOP, PHONE = {"width": 1280, "height": 900}, {"width": 360, "height": 740}
@@ -23,16 +23,16 @@ ARGUMENTS = [
 ]
 
 
-def chromium() -> str | None:
-    return shutil.which("chromium")
-
-
 def missing() -> list[str]:
     """What must be there before the site can be tested, and how to get it."""
+    try:
+        browser, advice = chromium(), ""
+    except NoBrowser as error:
+        browser, advice = "", str(error)
     return [
         f"{what}: {remedy}"
         for there, what, remedy in (
-            (chromium(), "chromium", "apt-get install chromium"),
+            (browser, "chromium", advice),
             ((build.SITE / "index.html").is_file(), "the site", "make book"),
             (AXE.is_file() and LIGHTHOUSE.is_file(), "axe and Lighthouse", "make book"),
         )

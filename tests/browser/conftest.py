@@ -10,6 +10,7 @@ import browsing
 import pytest
 import weight
 from tools import build
+from tools.chromium import chromium
 from tools.serve import serve
 
 HERE = Path(__file__).resolve().parent
@@ -37,7 +38,7 @@ def browser():
 
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
-            executable_path=browsing.chromium(), args=browsing.ARGUMENTS
+            executable_path=chromium(), args=browsing.ARGUMENTS
         )
         yield browser
         browser.close()

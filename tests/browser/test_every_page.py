@@ -5,7 +5,7 @@ import re
 import browsing
 import pictures
 import pytest
-from weight import BUDGET, counted, weigh
+from weight import budget, counted, weigh
 
 PAGES = ["index", *browsing.pages()]
 
@@ -48,7 +48,7 @@ def test_it_loads_alone_and_without_an_error(visit):
 def test_a_first_visit_is_light(visit, name, record_property):
     record_property("weight", (name, "first", weigh(visit.first)))
     record_property("weight", (name, "read", weigh(visit.read)))
-    first, read, _ = BUDGET[browsing.kind(name)]
+    first, read, _ = budget(browsing.kind(name))
     assert counted(visit.first) <= first
     assert counted(visit.read) <= read
 

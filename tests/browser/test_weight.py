@@ -2,7 +2,7 @@
 
 import browsing
 import pytest
-from weight import BUDGET, counted, weigh
+from weight import budget, counted, weigh
 
 
 @pytest.mark.parametrize("language", browsing.LANGUAGES)
@@ -16,6 +16,6 @@ def test_later_pages_are_light(visit, served, language, record_property):
         visit.page.wait_for_load_state("networkidle")
         sent = served.sent[start:]
         record_property("weight", (page, "later", weigh(sent)))
-        if counted(sent) > BUDGET[browsing.kind(page)][2]:
+        if counted(sent) > budget(browsing.kind(page))[2]:
             heavy[page] = counted(sent)
     assert heavy == {}
