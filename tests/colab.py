@@ -219,6 +219,7 @@ def first_cell(notebook: Path = FIRST) -> str:
 
 LAST_CELL = """\
 import json
+import sys
 import torch
 from utils import languages
 print(json.dumps([languages.current(), sys.prefix, torch.__file__, str(course)]))"""
