@@ -67,12 +67,13 @@ def browser():
     """
     from playwright.sync_api import Error, sync_playwright
 
+    try:
+        program = chromium()
+    except NoBrowser as error:
+        raise PdfError(str(error)) from None
     with sync_playwright() as playwright:
         try:
-            program = chromium()
             started = playwright.chromium.launch(executable_path=program)
-        except NoBrowser as error:
-            raise PdfError(str(error)) from None
         except Error as error:
             raise PdfError(f"{program} does not start: {error.message} {INSTALL}") from error
         with contextlib.closing(started):
