@@ -1,0 +1,79 @@
+"""Measures what the course promises: `make bench`.
+
+    python -m benchmarks                      # everything: about an hour on two cores
+    python -m benchmarks --quick              # at most three minutes
+    python -m benchmarks tokenizers scaling   # some of the parts
+
+Each part runs in a process of its own, and its rows go at once into
+`benchmarks/results/<date>-<machine>.json`, and as a table into the `.md` beside it; the
+page “What was measured” shows the newest run of each part. The exit code says whether all
+parts ran to their end: a promise that is not kept is a row that says so, no failure.
+"""
+
+import argparse
+import importlib
+import os
+import sys
+import time
+import traceback
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+
+from benchmarks import measure, report
+
+# Part → the module that has its rows(quick); in the order in which they run.
+PARTS = {
+    "fine-tuning": "finetuning",
+    "pre-training": "pretraining",
+    "architecture": "architecture",
+    "tokenizers": "tokenizers",
+    "bertology": "heads",
+    "scaling": "scaling",
+    "gpu": "gpu",
+    "book": "book",
+    "site": "site",
+    "promises": "promises",
+}
+
+
+def run(part: str, quick: bool) -> tuple[list[measure.Row], dict, float]:
+    """The rows of a part, the machine, and the seconds it took; in a process of its own."""
+    from utils import settings
+
+    os.environ["TQDM_DISABLE"] = "1"
+    settings.setup(profile="cpu")
+    found = measure.machine()
+    start = time.perf_counter()
+    rows = importlib.import_module(f"benchmarks.{PARTS[part]}").rows(quick)
+    return rows, found, time.perf_counter() - start
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)}")
+    parser.add_argument("--quick", action="store_true", help="at most three minutes in all")
+    chosen = parser.parse_args()
+    if unknown := [part for part in chosen.parts if part not in PARTS]:
+        parser.error(f"unknown: {', '.join(unknown)}: choose of {', '.join(PARTS)}.")
+    failed, path = [], None
+    for part in chosen.parts or PARTS:
+        print(f"\n{part} ...", flush=True)
+        try:
+            with ProcessPoolExecutor(1, get_context("spawn")) as alone:
+                rows, found, took = alone.submit(run, part, chosen.quick).result()
+        except Exception:  # the other parts are still worth their time
+            traceback.print_exc()
+            failed.append(part)
+            continue
+        path = measure.save(part, rows, found, took, chosen.quick)
+        report.write(path)
+        print(report.table(rows) + f"\n{part}: {took:.0f} s", flush=True)
+    if path:
+        print(f"\nkept in {path.relative_to(path.parents[2])}")
+    if failed:
+        print(f"benchmarks: failed: {', '.join(failed)}; the errors stand above.", file=sys.stderr)
+    return bool(failed)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
