@@ -3,7 +3,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3 || echo python)
 RUN := .venv/bin/python
 PORT ?= 8000
 
-.PHONY: book test test-site sync serve notebooks dist bench clean
+.PHONY: book test test-site faults sync serve notebooks dist bench clean
 
 book: notebooks node_modules/ready ## execute every chapter and build the site in _site/
 	$(RUN) -m tools.build
@@ -14,6 +14,9 @@ test: .venv/ready        ## the library, the exercises, the notebooks and the si
 	OMP_NUM_THREADS=1 $(RUN) -m pytest -q -n 2 --dist loadfile tests
 	$(RUN) -m tools.reference_outputs
 	TQDM_DISABLE=1 COURSE_BOOK=1 $(RUN) -m pytest -q -n 2 --dist loadfile --nbval --nbval-current-env --nbval-cell-timeout=600 _build/nbval
+
+faults: .venv/ready      ## what must not lose data or lie, tried as often as the book says
+	OMP_NUM_THREADS=1 $(RUN) -m pytest -q -n 2 --dist loadgroup --full tests/faults
 
 sync: .venv/ready        ## carry changed code into the translations, mark what is stale
 	$(RUN) -m tools.editions
@@ -33,14 +36,8 @@ serve:                   ## show the site on localhost
 notebooks: .venv/ready   ## write the plain notebook beside each chapter
 	$(RUN) -m tools.notebooks
 
-bench: book              ## measure what the course promises and print it
-	$(RUN) -m benchmarks.attention
-	$(RUN) -m benchmarks.bert
-	$(RUN) -m benchmarks.finetuning
-	$(RUN) -m benchmarks.tokenizers
-	$(RUN) -m benchmarks.pretraining --quick
-	$(RUN) -m benchmarks.book
-	$(RUN) -m benchmarks.site
+bench: book              ## measure what the course promises; ARGS=--quick takes three minutes
+	$(RUN) -m benchmarks $(ARGS)
 
 clean:                   ## remove everything that was built, but not .venv
 	rm -rf _build _site dist

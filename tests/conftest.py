@@ -8,6 +8,10 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 
 
+def pytest_addoption(parser):
+    parser.addoption("--full", action="store_true", help="try the faults as often as the book says")
+
+
 @pytest.fixture(scope="session")
 def root() -> Path:
     return ROOT
