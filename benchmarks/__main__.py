@@ -11,10 +11,8 @@ parts ran to their end: a promise that is not kept is a row that says so, no fai
 """
 
 import argparse
-import importlib
 import os
 import sys
-import time
 import traceback
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
@@ -36,18 +34,6 @@ PARTS = {
 }
 
 
-def run(part: str, quick: bool) -> tuple[list[measure.Row], dict, float]:
-    """The rows of a part, the machine, and the seconds it took; in a process of its own."""
-    from utils import settings
-
-    os.environ["TQDM_DISABLE"] = "1"
-    settings.setup(profile="cpu")
-    found = measure.machine()
-    start = time.perf_counter()
-    rows = importlib.import_module(f"benchmarks.{PARTS[part]}").rows(quick)
-    return rows, found, time.perf_counter() - start
-
-
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)}")
@@ -55,12 +41,15 @@ def main() -> int:
     chosen = parser.parse_args()
     if unknown := [part for part in chosen.parts if part not in PARTS]:
         parser.error(f"unknown: {', '.join(unknown)}: choose of {', '.join(PARTS)}.")
+    os.environ["TQDM_DISABLE"] = "1"  # no progress bars, in the processes of the parts too
     failed, path = [], None
     for part in chosen.parts or PARTS:
         print(f"\n{part} ...", flush=True)
         try:
             with ProcessPoolExecutor(1, get_context("spawn")) as alone:
-                rows, found, took = alone.submit(run, part, chosen.quick).result()
+                rows, found, took = alone.submit(
+                    measure.run, f"benchmarks.{PARTS[part]}", chosen.quick
+                ).result()
         except Exception:  # the other parts are still worth their time
             traceback.print_exc()
             failed.append(part)

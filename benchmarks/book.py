@@ -1,89 +1,127 @@
-"""How long the book takes to build and to test, and how much memory: `make bench`.
+"""How long the book takes to build and to test, and how much memory each page needs.
 
-    python -m benchmarks.book
-
-Works in a copy of the course without its caches, with the packages already installed.
-Seconds depend on the machine and on what else it does; the promise is for two cores.
+The full run works in a copy of the course without its caches, with the packages already
+installed: a cold build, a build with nothing changed, and the tests. A quick run reads what
+the last build here kept. Pages are executed side by side, one a core, so their seconds add up
+to more than the build took.
 """
 
-import re
+import os
 import shutil
 import subprocess
-import sys
 import tempfile
 import threading
 import time
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
 
+from benchmarks.measure import Row
+from tools import build, execution
 from tools.build import ROOT
 
-NOT_COPIED = shutil.ignore_patterns(".git", ".venv", "_build", "_site", "__pycache__", ".*cache*")
+NOT_COPIED = shutil.ignore_patterns(
+    ".git", ".venv", "node_modules", "_build", "_site", "dist", "runs", "__pycache__", ".*cache*"
+)
+# What the issues of the chapters promised: page → (seconds, GB).
+PROMISED = {
+    "01_foundation_models": (None, 3),
+    "02_transformer_architecture": (None, 3),
+    "03_bert_fine_tuning": (240, 4),
+    "04_roberta_from_scratch": (300, 4),
+    "05_bertology": (300, 4),
+    "errata": (None, None),
+}
 
 
-def measure(command: list[str], folder: Path) -> tuple[float, float, str]:
-    """Run a command; returns seconds, the peak memory of all its processes in GB, output.
+@dataclass
+class Watch:
+    """What a command took: seconds, and the peak memory in bytes of all and of each page."""
+
+    seconds: float = 0.0
+    memory: int = 0
+    pages: dict[str, int] = field(default_factory=dict)
+
+
+def watch(command: list[str], folder: Path, environment: dict | None = None) -> Watch:
+    """Run a command and look at its processes five times a second.
 
     Raises:
-        SystemExit: the command failed; its output is printed.
+        RuntimeError: the command failed; the message has its output.
     """
-    started = time.perf_counter()
-    process = subprocess.Popen(
-        command, cwd=folder, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-    )
-    peak, lines = [0], []
+    found, began = Watch(), time.perf_counter()
+    process = subprocess.Popen(command, cwd=folder, env=environment, text=True,
+                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT)  # fmt: skip
+    lines = []
     reader = threading.Thread(target=lambda: lines.extend(process.stdout))
     reader.start()
     while process.poll() is None:
-        peak[0] = max(peak[0], _memory(process.pid))
+        _look(process.pid, found)
         time.sleep(0.2)
     reader.join()
-    output = "".join(lines)
     if process.returncode:
-        sys.exit(f"{' '.join(command)} failed:\n{output}")
-    return time.perf_counter() - started, peak[0] / 1e9, output
+        raise RuntimeError(f"{' '.join(command)} failed:\n{''.join(lines)[-5000:]}")
+    found.seconds = time.perf_counter() - began
+    return found
 
 
-def _memory(pid: int) -> int:
-    """Resident bytes of a process and of everything that it started."""
+def _look(pid: int, found: Watch) -> None:
+    """Add the memory of a process and of everything that it started to what is known."""
     total = 0
     try:
-        for process in [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]:
-            total += process.memory_info().rss
+        processes = [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
     except psutil.NoSuchProcess:
-        pass
-    return total
+        return
+    for process in processes:
+        try:
+            resident = process.memory_info().rss
+            total += resident
+            if page := "ipykernel" in " ".join(process.cmdline()) and process.environ().get(execution.PAGE):
+                found.pages[page] = max(found.pages.get(page, 0), resident)
+        except (psutil.NoSuchProcess, psutil.AccessDenied):  # it has ended meanwhile
+            pass
+    found.memory = max(found.memory, total)
 
 
-def main() -> None:
+def rows(quick: bool) -> list[Row]:
+    if quick:
+        return pages(executed(ROOT), {})
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / "course"
         shutil.copytree(ROOT, copy, ignore=NOT_COPIED)
-        (copy / ".venv").symlink_to(ROOT / ".venv")
-        cold, memory, output = measure(["make", "book"], copy)
-        warm, _, _ = measure(["make", "book"], copy)
-        tests, _, _ = measure(["make", "test"], copy)
-    report = output[output.index("Execution of the pages:") :].splitlines()[1:]
-    *report, editions, _ = report
-    _, *others = re.findall(r"[a-z]+ (\d+) s", editions)  # the first is English, which executes
-    seconds = {line.split()[0][:2]: float(line.split()[1]) for line in report}
-    # Building and testing execute each chapter once: what chapter 3 may take comes on top
-    # of the 240 and 300 seconds that were promised for the first two.
-    rows = [
-        ("make book, nothing cached", cold, 240 + 240, "s"),
-        ("  chapters 1 and 2 executed", seconds["01"] + seconds["02"], 150, "s"),
-        ("  chapter 3 executed", seconds["03"], 240, "s"),
-        ("  peak memory, all processes", memory, 4, "GB"),
-        ("  editions that execute nothing", sum(map(float, others)), 45, "s"),
-        ("make book, nothing changed", warm, 20, "s"),
-        ("make test, book built", tests, 300 + 240, "s"),
-    ]
-    print(f"{'':34}{'measured':>10}{'promised':>10}")
-    for name, value, limit, unit in rows:
-        print(f"{name:34}{value:>8.1f} {unit:2}{limit:>7} {unit:2} {'' if value <= limit else '← over'}")
-    print("\n".join(report))
+        for made in (".venv", "node_modules"):
+            (copy / made).symlink_to(ROOT / made)
+        environment = {k: v for k, v in os.environ.items() if k != "TQDM_DISABLE"}
+        cold = watch(["make", "book"], copy, environment)
+        warm = watch(["make", "book"], copy, environment)
+        tests = watch(["make", "test"], copy, environment)
+        seconds = executed(copy)
+    each = "the sum of what was promised for chapters 1 to 5"
+    return [
+        Row("make book, nothing cached", cold.seconds, "s", most=240 + 240 + 300 + 300, note=each),
+        Row("make book, nothing changed", warm.seconds, "s", most=20),
+        Row("make test, book built", tests.seconds, "s", most=300,
+            note="promised when there were two chapters"),
+        Row("peak memory of the build, all its processes", cold.memory / 1e9, "GB"),
+        *pages(seconds, cold.pages),
+    ]  # fmt: skip
 
 
-if __name__ == "__main__":
-    main()
+def executed(course: Path) -> dict[str, float]:
+    """Page → the seconds of the execution that the site of a built course shows."""
+    current = (course / "_build/current").read_text()
+    found = execution.executed_pages(course / "_build" / current / "executed")
+    return {page: record.data["execution_seconds"] for page, (_, record) in sorted(found.items())}
+
+
+def pages(seconds: dict[str, float], memory: dict[str, int]) -> list[Row]:
+    """A row for the seconds of each page, and one for its memory where that was seen."""
+    found = []
+    for page, took in seconds.items():
+        most, gigabytes = PROMISED[page]
+        found.append(Row(f"{page} executed", took, "s", most=most))
+        if page in memory:
+            found.append(Row(f"{page}, peak memory", memory[page] / 1e9, "GB", most=gigabytes))
+    first = sum(took for page, took in seconds.items() if page[:2] in ("01", "02"))
+    return [*found, Row("chapters 1 and 2 executed, together", first, "s", most=150)]

@@ -5,6 +5,7 @@ turns, A B A B, and what counts is the median over the rounds of the ratio of ne
 what else the machine does falls on both.
 """
 
+import importlib
 import json
 import os
 import platform
@@ -64,7 +65,7 @@ class Row:
         unit: `×`, `s`, `MB`, ...; of a share, `%` (the value is then 0 to 100).
         least, most: the promise, if there is one.
         of: for a count: how many were tried.
-        low, high: a 95 % interval.
+        low, high: an interval of 95 %.
         note: what a reader must know to understand the figure.
         detail: the measured quantities behind it, for the file.
     """
@@ -124,6 +125,16 @@ def _memory() -> int:
     import psutil
 
     return round(psutil.virtual_memory().total / 1e9)
+
+
+def run(module: str, quick: bool) -> tuple[list[Row], dict, float]:
+    """The rows of a module, the machine, and the seconds that it took."""
+    from utils import settings
+
+    settings.setup(profile="cpu")
+    found, rows = machine(), []
+    took = seconds(lambda: rows.extend(importlib.import_module(module).rows(quick)))
+    return rows, found, took
 
 
 def results_file(found: dict, folder: Path = RESULTS) -> Path:

@@ -61,25 +61,30 @@ def _with(text: str, unit: str, word: Callable[[str], str]) -> str:
     return f"{text} {word(unit)}" if unit else text
 
 
-def about(found: dict, word: Callable[[str], str] = str) -> str:
-    """The machine in a sentence."""
-    has = found["machine"]
-    parts = [has["processor"], f"{has['cores']} {word('cores')}", f"{has['memory_gb']} GB",
-             *([has["gpu"]] if "gpu" in has else []), has["system"],
+def about(results: dict, word: Callable[[str], str] = str) -> str:
+    """When and where, in a line."""
+    has = results["machine"]
+    parts = [results["date"], has["processor"], f"{has['cores']} {word('cores')}",
+             f"{has['memory_gb']} GB", *([has["gpu"]] if "gpu" in has else []), has["system"],
              f"{word('threads')}: {has['threads']}",
              f"{word('matrix products')}: {number(has['matrix_gflops'])} GFLOP/s",
              f"Python {has['Python']}",
-             *(f"{name} {version}" for name, version in has["versions"].items())]
+             *(f"{name} {has['versions'][name]}" for name in ("torch", "transformers"))]  # fmt: skip
     return ", ".join(parts)
+
+
+def section(results: dict, part: str, word: Callable[[str], str] = str) -> str:
+    """A part: its table, and below it when and where it was measured."""
+    found = results["parts"][part]
+    quick = f", {word('a quick run')}" if found["quick"] else ""
+    took = f"{found['seconds']:,} s{quick}"
+    return f"{table(found['rows'], word)}\n*{about(results, word)}; {took}.*\n"
 
 
 def write(path: Path) -> Path:
     """Write the tables of a file of results beside it; returns the file of Markdown."""
-    found = measure.load(path)
-    text = [f"# {found['date']}", about(found) + "."]
-    for name, part in found["parts"].items():
-        quick = ", quick" if part["quick"] else ""
-        text += [f"## {name}", f"{part['seconds']} s{quick}", table(part["rows"])]
+    results = measure.load(path)
+    parts = [f"## {part}\n\n{section(results, part)}" for part in results["parts"]]
     markdown = path.with_suffix(".md")
-    markdown.write_text("\n\n".join(text), "utf-8")
+    markdown.write_text("\n".join([f"# {results['date']}\n", *parts]), "utf-8")
     return markdown

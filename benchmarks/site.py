@@ -1,18 +1,18 @@
-"""How the pages do on a slow phone, by Lighthouse: `make bench`.
+"""How heavy the pages are, and how they do on a slow phone, by Lighthouse.
 
-    python -m benchmarks.site [page ...]
-
-Lighthouse loads one page of each type with its own settings for a phone: a slow network
-and a slow processor, both computed from what the page did. The best of three runs counts,
-because whatever else the machine does can only slow a page down.
+One page of each type is weighed as a reader's connection carries it (kB of gzipped HTML,
+style sheets, scripts and fonts). Lighthouse loads it with its own settings for a phone: a
+slow network and a slow processor, both computed from what the page did. The best of three
+runs counts, because whatever else the machine does can only slow a page down.
 """
 
 import json
 import os
 import subprocess
-import sys
 
-from tools import build, node
+from benchmarks import weight
+from benchmarks.measure import Row
+from tools import build, node, pdf
 from tools.chromium import chromium
 from tools.serve import serve
 
@@ -25,6 +25,7 @@ PAGES = {
     "errata": "en/errata",
     "genindex": "en/genindex",
     "glossary": "en/glossary",
+    "measured": "en/measured",
     "references": "en/references",
     "search": "en/search",
     "status": "en/status",
@@ -32,6 +33,49 @@ PAGES = {
 }
 CATEGORIES = ("performance", "accessibility")
 PROMISED = {"performance": 95, "accessibility": 100}
+
+
+def rows(quick: bool) -> list[Row]:
+    with serve(build.SITE) as served:
+        found = weights(served)
+        if not quick:
+            found += scores(served.address)
+    return found
+
+
+def weights(served) -> list[Row]:
+    """The kB of a first visit to each type of page, of a chapter read to its end, and later."""
+    found = {}
+    with pdf.browser() as browser:
+        for kind, page in PAGES.items():
+            first, read, later = weight.visits(browser, served, page)
+            found[kind] = {"first": first, "read": read, "later": later}
+    heaviest = {visit: max(found, key=lambda kind: found[kind][visit]) for visit in ("first", "later")}
+    views = "chapter with BertViz"
+    return [
+        Row("first visit, the heaviest page", found[heaviest["first"]]["first"], "kB", most=200,
+            detail=found),
+        Row("first visit, a page with BertViz, read to its end", found[views]["read"], "kB", most=450),
+        Row("later page, the heaviest", found[heaviest["later"]]["later"], "kB", most=60,
+            note="the longest chapters; their words and code alone are some 50 kB"),
+    ]  # fmt: skip
+
+
+def scores(address: str) -> list[Row]:
+    """Lighthouse's two scores of the page that does worst; all of them in the detail."""
+    found = {category: {} for category in CATEGORIES}
+    for kind, page in PAGES.items():
+        runs = [lighthouse(f"{address}/{page}.html") for _ in range(3)]
+        best = max(runs, key=lambda report: score(report, "performance"))
+        for category in CATEGORIES:
+            found[category][kind] = score(best, category)
+            for line in short_of_perfect(best, category):
+                print(f"{page}, {category}: {line}", flush=True)
+    return [
+        Row(f"Lighthouse, {category}: the page that does worst", min(each.values()),
+            least=PROMISED[category], detail=each)
+        for category, each in found.items()
+    ]  # fmt: skip
 
 
 def lighthouse(address: str, categories: tuple[str, ...] = CATEGORIES) -> dict:
@@ -69,25 +113,3 @@ def short_of_perfect(report: dict, category: str) -> list[str]:
             places = [item.get("node", {}).get("snippet", "") for item in items]
             found.append(f"{audit['title']}: {audit.get('displayValue', '')}{' | '.join(places)}")
     return found
-
-
-def main(pages: list[str]) -> int:
-    """Print a line for each page; the exit code is 1 where a promise is not kept."""
-    kept = True
-    print(f"{'':36}" + "".join(f"{category:>15}" for category in CATEGORIES))
-    with serve(build.SITE) as served:
-        for page in pages or PAGES.values():
-            runs = [lighthouse(f"{served.address}/{page}.html") for _ in range(3)]
-            best = max(runs, key=lambda report: score(report, "performance"))
-            scores = {category: score(best, category) for category in CATEGORIES}
-            over = [c for c in CATEGORIES if scores[c] < PROMISED[c]]
-            kept = kept and not over
-            print(f"{page:36}" + "".join(f"{scores[c]:>15}" for c in CATEGORIES)
-                  + ("  ← below what is promised" if over else ""), flush=True)
-            for category in over:
-                print("".join(f"    {line}\n" for line in short_of_perfect(best, category)), end="")
-    return not kept
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

@@ -31,7 +31,7 @@ from pathlib import Path
 
 import yaml
 
-from tools import assets, editions, execution, pages, site_editions
+from tools import assets, editions, execution, measured, pages, site_editions
 from utils.sources import SourceError, decide
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -144,7 +144,8 @@ def render(language: str, folder: Path, scripts: Path, environment: dict, lock: 
     finished = out / "finished"
     state = files_hash("_config.yml", "_toc.yml", "theme/**/*", "tools/*", "package-lock.json",
                        "chapters/references.bib", f"chapters/{language}/*.md",
-                       "chapters/*/edition.yml")
+                       "chapters/*/edition.yml", "benchmarks/report.py",
+                       f"benchmarks/results/{measured.NAMED_BY_DATE}")
     # A page that warned is not read again by Sphinx, and so would pass the next time: an
     # unfinished build is begun anew. So is one whose theme or pages changed; the executed
     # notebooks are kept apart, so this costs seconds.

@@ -23,6 +23,7 @@ from tools import editions
 
 CHAPTERS = Path(__file__).resolve().parent.parent / "chapters"
 MOST_AT_ONCE = 4  # a chapter needs up to 4 GB
+PAGE = "COURSE_PAGE"  # names the page to who looks at its kernel from outside
 
 
 def pages() -> list[Path]:
@@ -38,6 +39,7 @@ def run(page: Path, notebook, seconds: int):
     Ctrl-C reaches every process: one at work ends its kernel, an idle one has nothing to say.
     """
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    os.environ[PAGE] = page.stem
     try:
         return page, single_nb_execution(notebook, cwd=str(page.parent), timeout=seconds,
                                          allow_errors=False)

@@ -120,28 +120,6 @@ class Visit:
         self.context.close()
 
 
-def read_through(page) -> None:
-    """Scroll to the end as a reader does, until all that waits to be near is there."""
-    page.evaluate(
-        """async () => {
-          const wait = (ms) => new Promise((done) => setTimeout(done, ms));
-          // Until the window has been drawn there, and those who watch have been told.
-          const drawn = () => new Promise((done) => requestAnimationFrame(() => setTimeout(done)));
-          for (let y = 0; y < document.scrollingElement.scrollHeight; y += 900) {
-            scrollTo({ top: y, behavior: "instant" });
-            await drawn();
-            await drawn();
-          }
-          const all = (selector) => [...document.querySelectorAll(selector)];
-          // A picture that is folded away is not loaded, and must not be waited for.
-          const there = () => all("img").every((image) => image.complete || !image.checkVisibility())
-            && all(".course-chart").every((chart) => chart.querySelector("svg.marks"))
-            && all("iframe").every((frame) =>  // from a disk nobody may look into a frame
-              !frame.contentDocument || frame.contentDocument.querySelector("svg"));
-          for (let i = 0; i < 200 && !there(); i += 1) await wait(50);
-        }""")
-
-
 def dress(page, theme: str) -> None:
     """Let the system be light or dark, and wait until the page has followed."""
     page.emulate_media(color_scheme=theme)

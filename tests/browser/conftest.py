@@ -8,7 +8,8 @@ from pathlib import Path
 
 import browsing
 import pytest
-import weight
+
+from benchmarks import weight
 from tools import build
 from tools.chromium import chromium
 from tools.serve import serve

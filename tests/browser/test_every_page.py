@@ -5,7 +5,8 @@ import re
 import browsing
 import pictures
 import pytest
-from weight import budget, counted, weigh
+
+from benchmarks.weight import budget, counted, read_through, weigh
 
 PAGES = ["index", *browsing.pages()]
 
@@ -25,7 +26,7 @@ def visit(browser, served, name):
     start = len(served.sent)
     visit.open("index#choose" if name == "index" else name)
     visit.first = served.sent[start:]
-    browsing.read_through(visit.page)
+    read_through(visit.page)
     visit.read = served.sent[start:]
     yield visit
     visit.close()

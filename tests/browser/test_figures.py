@@ -5,6 +5,8 @@ import re
 import browsing
 import pytest
 
+from benchmarks.weight import read_through
+
 CHAPTERS = browsing.chapters()
 WITH_HEADS = [page for page in CHAPTERS if "course-heads" in browsing.html(page)]
 WITH_BERTVIZ = [page for page in CHAPTERS if "course-bertviz" in browsing.html(page)]
@@ -83,7 +85,7 @@ def test_views_of_heads_answer_to_mouse_and_keyboard(visit, page):
 @pytest.mark.parametrize("page", WITH_HEADS)
 def test_views_of_one_group_show_the_same_head(visit, page):
     reader = visit.open(page)
-    browsing.read_through(reader)
+    read_through(reader)
     lead = reader.locator(".course-heads[data-kind=head]").first
     group = reader.locator(f'.course-heads[data-group="{lead.get_attribute("data-group")}"]')
     grid = reader.locator(
@@ -110,7 +112,7 @@ def bertviz(browser, served, request):
     """kind of view → its frame, for the tests below; the page is read to its end."""
     visit = browsing.Visit(browser, served.address)
     reader = visit.open(request.param)
-    browsing.read_through(reader)
+    read_through(reader)
     frames = {}
     for element in reader.locator(".course-bertviz iframe").element_handles():
         frame = element.content_frame()

@@ -5,6 +5,8 @@ import re
 
 import browsing
 import pytest
+
+from benchmarks.weight import read_through
 from tools import build
 
 PAGES = [page for page in browsing.pages() if re.search(r"/\d\d_", page)]
@@ -65,7 +67,7 @@ def test_the_search_works_from_a_disk(from_disk, language):
 @pytest.mark.parametrize("page", browsing.chapters("en"))
 def test_a_chapter_works_from_a_disk(from_disk, page):
     reader = from_disk.open(page)
-    browsing.read_through(reader)
+    read_through(reader)
     assert from_disk.wrong == []
     drawn = reader.locator(".course-chart-view svg.marks").count()
     assert drawn == reader.locator(".course-chart").count()

@@ -4,6 +4,7 @@ import browsing
 import pytest
 
 from benchmarks.site import PAGES
+from benchmarks.weight import read_through
 
 # In every document, frames included: which elements had the focus, and whether they looked
 # different then. Transitions would delay the difference.
@@ -59,7 +60,7 @@ REPORT = """(stops) => {
 def test_the_keyboard_reaches_everything(visit, page):
     visit.context.add_init_script(RECORDER)
     reader = visit.open(page)
-    browsing.read_through(reader)
+    read_through(reader)
     browsing.to_top(reader)
     walk(reader, "Tab")
     for frame in reader.frames:

@@ -1,8 +1,9 @@
-"""Later pages are light. First visits: test_every_page.py; what they may weigh: weight.py."""
+"""Later pages are light. First visits: test_every_page.py; what they may weigh: benchmarks/weight.py."""
 
 import browsing
 import pytest
-from weight import budget, counted, weigh
+
+from benchmarks.weight import budget, counted, weigh
 
 
 @pytest.mark.parametrize("language", browsing.LANGUAGES)

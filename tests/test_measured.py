@@ -1,0 +1,206 @@
+"""The frame of the benchmarks, and the page that shows what they and the faults found."""
+
+import json
+import re
+
+import pytest
+from bs4 import BeautifulSoup
+from sphinx.application import Sphinx
+
+from benchmarks import __main__ as bench
+from benchmarks import book, measure, promises, report
+from benchmarks.measure import Row
+from tools import measured, site_editions
+
+MACHINE = {"processor": "Some CPU", "cores": 2, "memory_gb": 24, "system": "Linux x86_64", "threads": 1,
+           "matrix_gflops": 58.7, "Python": "3.11.7",
+           "versions": {"torch": "2.13.0", "transformers": "5.23.0"}}
+ROWS = [
+    Row("course / book", 11.42, "×", least=7, detail={"seconds": [0.123456789, 2]}),
+    Row("held", 19, of=20, least=20),
+    Row("MCC", 0.5, low=0.43, high=0.58),
+    Row("difference", 2e-6, most=1e-6, note="relative"),
+    Row("on a GPU", None, note="there is none"),
+]
+
+
+# ------------------------------------------------------------------------- measuring
+def test_turns_alternate_and_the_first_does_not_count():
+    called = []
+    turns = {name: lambda name=name: called.append(name) or len(called) for name in "AB"}
+    found = measure.in_turns(turns, rounds=5)
+    assert "".join(called) == "AB" * 6
+    assert found["A"].tolist() == [3, 5, 7, 9, 11] and found["B"].tolist() == [4, 6, 8, 10, 12]
+    assert measure.ratio(found, "A", "B") == pytest.approx(7 / 8)
+
+
+def test_a_median_of_fewer_than_five_is_refused():
+    with pytest.raises(ValueError, match="rounds=4.*at least 5"):
+        measure.in_turns({"A": lambda: 0.0}, rounds=4)
+
+
+def test_a_row_says_whether_its_promise_is_kept():
+    assert [row.kept for row in ROWS] == [True, False, None, False, None]
+    assert Row("x", 3, least=2, most=3).kept and not Row("x", 4, least=2, most=3).kept
+    with pytest.raises(ValueError, match="'nothing' has no figure and no note"):
+        Row("nothing", None)
+
+
+def test_the_machine_is_described():
+    found = measure.machine()
+    assert found["cores"] >= 1 and found["threads"] >= 1 and found["matrix_gflops"] > 0
+    assert set(found["versions"]) == set(measure.PACKAGES)
+
+
+# ---------------------------------------------------------------------------- keeping
+def test_the_file_of_a_day_gathers_its_parts_and_gives_the_rows_back(tmp_path):
+    path = measure.save("one", ROWS, MACHINE, 12.3, False, tmp_path)
+    assert measure.save("two", ROWS[:1], MACHINE, 3, True, tmp_path) == path
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d-some-cpu-2-cores\.json", path.name)
+    found = measure.load(path)
+    assert list(found["parts"]) == ["one", "two"] and found["parts"]["two"]["quick"]
+    kept = found["parts"]["one"]["rows"]
+    assert [row.what for row in kept] == [row.what for row in ROWS]
+    assert [row.kept for row in kept] == [row.kept for row in ROWS]
+    assert kept[0].detail == {"seconds": [0.12346, 2]}
+    assert path.with_suffix(".md") == report.write(path)
+    assert "## two" in path.with_suffix(".md").read_text() and not list(tmp_path.glob("*.new"))
+
+
+def test_a_quick_run_does_not_replace_a_full_one(tmp_path):
+    measure.save("one", ROWS, MACHINE, 12, False, tmp_path)
+    path = measure.save("one", ROWS[:1], MACHINE, 1, True, tmp_path)
+    assert len(measure.load(path)["parts"]["one"]["rows"]) == len(ROWS)
+    measure.save("one", ROWS[:2], MACHINE, 1, False, tmp_path)
+    assert len(measure.load(path)["parts"]["one"]["rows"]) == 2
+
+
+# ---------------------------------------------------------------------------- the table
+def test_the_table_says_what_was_missed_and_what_was_not_measured():
+    text = report.table(ROWS)
+    assert "| course / book | 11.4 × | ≥ 7 × | yes |" in text
+    assert "| held | 19 of 20 | all | **no** |" in text
+    assert "| MCC | 0.5 [0.43, 0.58] |  |  |" in text
+    assert "| difference (1) | 2.0e-06 | ≤ 1.0e-06 | **no** |" in text and "\n1. relative" in text
+    assert "| on a GPU | not measured: there is none |  |  |" in text
+
+
+def test_the_table_speaks_the_readers_language():
+    words = {"held": "resistió", "of": "de", "no": "no", "all": "todas", "relative": "relativa"}
+    text = report.table(ROWS, lambda english: words.get(english, english))
+    assert "| resistió | 19 de 20 | todas | **no** |" in text and "1. relativa" in text
+
+
+@pytest.mark.parametrize("value, text", [
+    (0, "0"), (50, "50"), (1234.5, "1,234"), (0.5, "0.5"), (99.96, "100"), (0.00004, "4.0e-05"),
+    (-3.14159, "-3.14"),
+])
+def test_numbers_have_three_digits(value, text):
+    assert report.number(value) == text
+
+
+# ---------------------------------------------------------------------------- the page
+def sections(root, language="en"):
+    return re.findall(r"```\{measured\} (\S+)", (root / f"chapters/{language}/measured.md").read_text())
+
+
+def test_the_page_shows_every_part_that_is_measured(root):
+    assert sections(root) == [*bench.PARTS, "faults"] == sections(root, "es")
+
+
+def test_every_text_of_the_results_is_translated(root):
+    words = site_editions.about("es")["measured"]
+    texts = {*report.HEADS, "yes", "no", "all", "of", "not measured", "cores", "threads",
+             "matrix products", "a quick run"}
+    for part in sections(root):
+        for row in measured.newest(part, measure.RESULTS)["parts"][part]["rows"]:
+            texts |= {row.what, row.note}
+    assert sorted(text for text in texts if text and text not in words) == []
+
+
+@pytest.fixture
+def page(tmp_path, monkeypatch):
+    """(text of a page) -> what Sphinx makes of it, and its warnings."""
+    monkeypatch.setattr(measure, "RESULTS", tmp_path / "results")
+    source = tmp_path / "source"
+    source.mkdir()
+
+    def build(text):
+        (source / "index.md").write_text(f"# Page\n\n{text}\n")
+        with open(tmp_path / "warnings", "w") as stream:
+            app = Sphinx(source, None, tmp_path / "html", tmp_path / "doctrees", "html",
+                         confoverrides={"extensions": ["myst_parser", "tools.measured"],
+                                        "suppress_warnings": ["app"]},
+                         status=None, warning=stream)  # fmt: skip
+            app.build()
+        html = BeautifulSoup((tmp_path / "html/index.html").read_text(), "html.parser")
+        return html.select_one("[role=main]"), (tmp_path / "warnings").read_text()
+
+    return build
+
+
+def test_a_part_is_shown_with_its_day_and_machine(page, tmp_path):
+    measure.save("one", ROWS, MACHINE, 12, False, tmp_path / "results")
+    shown, warnings = page("```{measured} one\n```")
+    assert warnings == ""
+    cells = [[cell.get_text() for cell in row.select("td")] for row in shown.select("tbody tr")]
+    assert len(cells) == len(ROWS) and cells[1] == ["held", "19 of 20", "all", "no"]
+    line = shown.select("p em")[-1].get_text()
+    assert "Some CPU, 2 cores" in line and "58.7 GFLOP/s" in line and line.endswith("12 s.")
+
+
+def test_the_newest_full_run_is_shown(tmp_path):
+    for day, quick, value in (("2026-01-02", False, 1), ("2026-01-03", False, 2), ("2026-01-04", True, 3)):
+        results = {"date": day, "machine": MACHINE, "parts": {
+            "one": {"quick": quick, "seconds": 1, "rows": [{"what": "x", "value": value}]}}}
+        (tmp_path / f"{day}-cpu.json").write_text(json.dumps(results))
+    (tmp_path / "pretraining.json").write_text("{}")  # the longer runs of the chapters
+    assert measured.newest("one", tmp_path)["date"] == "2026-01-03"
+
+
+def test_a_part_without_results_says_what_to_run(page):
+    _, warnings = page("```{measured} one\n```")
+    assert "no results of 'one': run `make bench` or `make faults`" in warnings
+
+
+# --------------------------------------------------------------------------- the parts
+def test_an_unknown_part_is_refused(capsys, monkeypatch):
+    monkeypatch.setattr("sys.argv", ["benchmarks", "nothing"])
+    with pytest.raises(SystemExit):
+        bench.main()
+    assert "unknown: nothing: choose of fine-tuning" in capsys.readouterr().err
+
+
+def test_a_watched_command_counts_its_processes_and_fails_aloud(tmp_path):
+    held = "import time; held = bytearray(200_000_000); time.sleep(1)"
+    found = book.watch(["python3", "-c", f"import subprocess; subprocess.run(['python3', '-c', {held!r}])"], tmp_path)
+    assert found.memory > 200e6 and found.seconds > 1 and found.pages == {}
+    with pytest.raises(RuntimeError, match="failed:\nnothing to do"):
+        book.watch(["sh", "-c", "echo nothing to do; exit 3"], tmp_path)
+
+
+def test_the_promises_of_each_page_are_known(root):
+    assert set(book.PROMISED) == {
+        path.stem for path in (root / "chapters/en").glob("*.md") if "{code-cell}" in path.read_text()}
+
+
+def test_the_exact_numbers_of_the_library_are_kept():
+    found = [*promises.exactness(), *promises.grammar(500)]
+    assert len(found) == 6 and not [row.what for row in found if row.kept is False]
+    assert all(row.value > 0 for row in found)  # the formulas ran, and not twice PyTorch's kernel
+
+
+def test_what_the_longer_runs_found_is_read(root):
+    found = {row.what: row for row in [*promises.pretrained(), *promises.opened(), *promises.translated()]}
+    kept = json.loads((root / "benchmarks/results/kantai_mini.json").read_text())
+    row = found["kantai-mini: held-out loss less than the bidirectional n-gram's by"]
+    assert row.value == kept["bidirectional"] - kept["held_out_loss"]
+    assert found["translated pages with other code than the English"].value == 0
+    assert found["terms of the glossary"].value == 167
+
+
+@pytest.mark.parametrize("text, values", [
+    ("0.51 [0.43, 0.58]", (0.51, 0.43, 0.58)), ("−0.04 [−0.1, 0.02]", (-0.04, -0.1, 0.02)),
+])
+def test_intervals_are_read(text, values):
+    assert promises.interval(text) == values
