@@ -1,48 +1,93 @@
-"""Byte-level BPE: the course's own beside `tokenizers`, on one text.
+"""Tokenizers: byte-level BPE and WordPiece of the course beside `tokenizers`, on one text.
 
-    python -m benchmarks.tokenizers
-
-Both train the same merges on the same characters, and both turn the same text into ids;
-they run in turns within each round, on one thread, and the figures are medians over the
-rounds. `ratio` is the course's time over the library's, which is written in Rust: 10.0
-takes ten times as long. Training counts the words anew each time, as the library does;
-the naive training, which counts every pair again after every merge, has fewer of both.
-A tokenizer remembers the words that it has met, and a text is mostly such words: ids are
-made from a text of other articles, with that memory emptied before.
-
-Whether they agree, merge by merge and id by id, is for tests/test_bpe.py; a difference
-here is an error.
+Both sides train the same merges on the same text, and turn the same text into ids; a
+difference of one piece or one id is an error, before anything is timed. The ratio is the
+course's time over the library's, which is written in Rust: 10 takes ten times as long.
+Training counts the words anew each time, as the library does. A tokenizer remembers the
+words that it has met, and a text is mostly such words: ids are made from other articles,
+with that memory emptied before each turn. The library has one thread, as the course.
 """
 
-import argparse
 import os
-import statistics
-import time
+from collections.abc import Callable, Iterable
 
-import tokenizers
-from tokenizers import ByteLevelBPETokenizer
+import pandas as pd
+from tokenizers import ByteLevelBPETokenizer, Tokenizer
 
-from utils.sources import load_text
-from utils.tokenization import ROBERTA_TOKENS, ByteLevelBPE, count_words, train_naive
+from benchmarks import measure
+from benchmarks.measure import Row
+from utils.sources import load_text, load_tokenizer
+from utils.tokenization import ROBERTA_TOKENS, ByteLevelBPE, WordPiece, normalize_character
 
 MEGABYTE = 10**6
 FIXED = len(ROBERTA_TOKENS) + 256  # what a vocabulary has besides its merges
+MERGES, TRAINED_ON = 2_000, 3.0  # MB; what the promise of the training's time is about
 
 
-def some_text(paragraphs, characters):
-    """The first paragraphs with so many characters together, again and again if few."""
-    taken, size = [], 0
-    while size < characters:
+def rows(quick: bool) -> list[Row]:
+    """Training and encoding against the library; quick: less text, fewer merges."""
+    os.environ["TOKENIZERS_PARALLELISM"] = "false"
+    paragraphs = load_text("wikipedia").paragraphs
+    merges, megabytes, read = (500, 0.2, 0.1) if quick else (MERGES, TRAINED_ON, 1.0)
+    other = some_text(paragraphs[::-1], read * MEGABYTE)
+    return [
+        *bpe_rows(some_text(paragraphs, megabytes * MEGABYTE), merges, other),
+        wordpiece_row(load_tokenizer("bert-base-uncased"), other),
+    ]
+
+
+def some_text(paragraphs: list[str], size: float) -> list[str]:
+    """The first paragraphs with so many bytes together, again and again if few."""
+    taken, written = [], 0
+    while written < size:
         for paragraph in paragraphs:
             taken.append(paragraph)
-            size += len(paragraph)
-            if size >= characters:
+            written += len(paragraph.encode())
+            if written >= size:
                 break
     return taken
 
 
-def library_training(texts, merges):
-    """The library, trained on texts."""
+def megabytes_of(texts: list[str]) -> float:
+    return sum(len(text.encode()) for text in texts) / MEGABYTE
+
+
+# ------------------------------------------------------------------- byte-level BPE
+def bpe_rows(texts: list[str], merges: int, other: list[str]) -> list[Row]:
+    """The rows of merges that are learnt from `texts`, and of ids made of `other`."""
+    trained, library = course_training(texts, merges), library_training(texts, merges)
+    require_same_pieces(trained.vocabulary, library.get_vocab())
+    backend = library._tokenizer
+    require_same_ids(bpe_ids(trained), library_ids(backend), other)
+    training = measure.in_turns({
+        "course": lambda: measure.seconds(lambda: course_training(texts, merges)),
+        "library": lambda: measure.seconds(lambda: library_training(texts, merges)),
+    })
+    encoding = measure.in_turns({
+        "course": encoding_turn(lambda: bpe_ids(ByteLevelBPE(trained.merges)), other),
+        "library": encoding_turn(lambda: library_ids(fresh(backend)), other),
+    })
+    found = [
+        ratio_row("byte-level BPE, training: the course's time over the library's", training,
+                  texts, merges=merges),
+        ratio_row("byte-level BPE, text to ids: the course's time over the library's", encoding,
+                  other),
+    ]
+    if merges == MERGES and megabytes_of(texts) >= TRAINED_ON:
+        seconds = float(training["course"].median())
+        found.insert(0, Row(
+            "byte-level BPE, 2,000 merges on 3 MB of text", seconds, "s", most=60,
+            note="The course's Wikipedia articles, 2.3 MB, and their beginning again.",
+            detail={"seconds": training["course"].tolist()},
+        ))  # fmt: skip
+    return found
+
+
+def course_training(texts: list[str], merges: int) -> ByteLevelBPE:
+    return ByteLevelBPE.train(texts, FIXED + merges)
+
+
+def library_training(texts: list[str], merges: int) -> ByteLevelBPETokenizer:
     library = ByteLevelBPETokenizer()
     library.train_from_iterator(
         texts, vocab_size=FIXED + merges, min_frequency=2,
@@ -51,75 +96,78 @@ def library_training(texts, merges):
     return library
 
 
-def fresh(ours, library):
-    """Both tokenizers of the same merges, with nothing remembered."""
-    copy = ByteLevelBPE(ours.merges)
-    return copy, library.from_str(library.to_str())
+def bpe_ids(tokenizer: ByteLevelBPE) -> Callable[[str], list[int]]:
+    """text → its ids, without the <s> and </s> that the library does not add."""
+    return lambda text: tokenizer.encode(text).input_ids[1:-1]
 
 
-def in_turns(ours, theirs, rounds):
-    """Median seconds of both, and the median of their ratio; neither is always first."""
-    times = [[], []]
-    for number in range(rounds):
-        for which in (0, 1) if number % 2 else (1, 0):
-            work = (ours, theirs)[which]()  # made ready here, timed below
-            start = time.perf_counter()
-            work()
-            times[which].append(time.perf_counter() - start)
-    ratio = statistics.median(a / b for a, b in zip(*times))
-    return *map(statistics.median, times), ratio
+# ------------------------------------------------------------------------ WordPiece
+def wordpiece_row(tokenizer, texts: list[str]) -> Row:
+    """The row of ids that a tokenizer of `transformers` and the course's own make."""
+    backend = fresh(tokenizer.backend_tokenizer)
+    require_same_ids(new_wordpiece(tokenizer), library_ids(backend), texts)
+    found = measure.in_turns({
+        "course": encoding_turn(lambda: new_wordpiece(tokenizer), texts),
+        "library": encoding_turn(lambda: library_ids(fresh(backend)), texts),
+    })
+    return ratio_row("WordPiece, text to ids: the course's time over the library's", found, texts,
+                     note="The course applies WordPiece, with BERT's vocabulary. To train one "
+                          "is not taught, and not measured.")
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=5, help="5 unless told")
-    parser.add_argument("--merges", type=int, default=2_000, help="2,000 unless told")
-    parser.add_argument("--megabytes", type=float, default=3.0, help="3 unless told")
-    chosen = parser.parse_args()
-    os.environ["TOKENIZERS_PARALLELISM"] = "false"
-    paragraphs = load_text("wikipedia").paragraphs
-    texts = some_text(paragraphs, chosen.megabytes * MEGABYTE)
-    small, few = some_text(paragraphs, 0.1 * MEGABYTE), min(200, chosen.merges)
-    trained = ByteLevelBPE.train(texts, FIXED + chosen.merges)
-    library = library_training(texts, chosen.merges)
-    if trained.vocabulary != library.get_vocab():
-        raise SystemExit("error: the vocabularies differ")
-    other = some_text(paragraphs[::-1], MEGABYTE)
-    if [trained.encode(t).input_ids[1:-1] for t in other] != [
-        library.encode(t).ids for t in other
-    ]:
-        raise SystemExit("error: the ids differ")
-
-    def encode_ours():
-        ours, _ = fresh(trained, library._tokenizer)
-        return lambda: [ours.encode(text) for text in other]
-
-    def encode_theirs():
-        _, theirs = fresh(trained, library._tokenizer)
-        return lambda: [theirs.encode(text) for text in other]
-
-    rows = {
-        f"train {chosen.merges:,} merges, {chosen.megabytes:g} MB": (
-            lambda: lambda: ByteLevelBPE.train(texts, FIXED + chosen.merges),
-            lambda: lambda: library_training(texts, chosen.merges),
-            chosen.megabytes,
-        ),
-        f"naive, {few} merges, 0.1 MB": (
-            lambda: lambda: train_naive(count_words(small), few),
-            lambda: lambda: library_training(small, few),
-            0.1,
-        ),
-        "text to ids, 1 MB": (encode_ours, encode_theirs, 1.0),
-    }
-    print(f"wikipedia, tokenizers {tokenizers.__version__}, one thread")
-    print(f"{'':34}{'ours (s)':>10}{'library (s)':>13}{'ratio':>8}{'ours (MB/s)':>13}")
-    for name, (ours, theirs, megabytes) in rows.items():
-        our_time, their_time, ratio = in_turns(ours, theirs, chosen.rounds)
-        print(
-            f"{name:34}{our_time:10.2f}{their_time:13.2f}{ratio:8.1f}"
-            f"{megabytes / our_time:13.2f}", flush=True,
-        )  # fmt: skip
+def new_wordpiece(tokenizer) -> Callable[[str], list[int]]:
+    """text → its ids; nothing is remembered, neither words nor characters."""
+    normalize_character.cache_clear()
+    ours = WordPiece.from_tokenizer(tokenizer)
+    return lambda text: ours.encode(text).input_ids
 
 
-if __name__ == "__main__":
-    main()
+# ------------------------------------------------------------------------- of both
+def fresh(backend: Tokenizer) -> Tokenizer:
+    """A tokenizer of the library anew: nothing remembered, no text cut or padded."""
+    copy = Tokenizer.from_str(backend.to_str())
+    copy.no_truncation()
+    copy.no_padding()
+    return copy
+
+
+def library_ids(backend: Tokenizer) -> Callable[[str], list[int]]:
+    return lambda text: backend.encode(text).ids
+
+
+def encoding_turn(new: Callable[[], Callable], texts: list[str]) -> Callable[[], float]:
+    """A turn: the seconds in which what `new` makes, before the clock runs, reads the texts."""
+
+    def turn():
+        ids = new()
+        return measure.seconds(lambda: [ids(text) for text in texts])
+
+    return turn
+
+
+def require_same_pieces(ours: dict[str, int], theirs: dict[str, int]) -> None:
+    """Raise ValueError unless two vocabularies are one, with the first piece that differs."""
+    if ours != theirs:
+        differing = dict(ours.items() ^ theirs.items())
+        piece = min(differing, key=differing.get)
+        raise ValueError(f"the vocabularies differ: {piece!r} has the id {ours.get(piece)} in the "
+                         f"course's and {theirs.get(piece)} in the library's.")
+
+
+def require_same_ids(ours: Callable, theirs: Callable, texts: Iterable[str]) -> None:
+    """Raise ValueError for the first text of which the two make other ids."""
+    for number, text in enumerate(texts):
+        if ours(text) != theirs(text):
+            raise ValueError(f"the course and the library make other ids of text {number}: "
+                             f"{text[:60]!r}")
+
+
+def ratio_row(what: str, found: pd.DataFrame, texts: list[str], note: str = "", **detail) -> Row:
+    """The ratio of two columns of seconds as a row, with the rates behind it."""
+    size = megabytes_of(texts)
+    seconds = found.median()
+    return Row(
+        what, measure.ratio(found, "course", "library"), "×", note=note,
+        detail=detail | {"megabytes": size, "seconds": seconds.to_dict(),
+                         "megabytes_per_second": (size / seconds).to_dict()},
+    )  # fmt: skip
