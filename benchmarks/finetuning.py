@@ -1,139 +1,169 @@
 """Fine-tuning: the course's recipe beside that of the workshop's book, on one model.
 
-    python -m benchmarks.finetuning            # about 5 minutes on two cores
-    python -m benchmarks.finetuning --quick    # speed alone
-
-The book pads every sentence to 128 tokens and takes them in random order, 32 a batch;
-the course batches sentences of one length. Both run in turns, and the figures are
-medians over the rounds of sentences per second, and of their ratio. `matrix products`
-is the measured rate of a large float32 product, and the share of it counts the work on
-real tokens alone.
+The book takes sentences in random order, 32 a batch, pads each to 128 tokens and has
+AdamW update one weight matrix after the other; the course batches sentences of one
+length, and its AdamW is the fused one. In each round both train on the same sentences, so
+the ratio of sentences per second is that of real tokens too. The share of the measured
+rate of a large float32 matrix product counts the work on real tokens alone.
 """
 
-import argparse
 import itertools
-import os
-import statistics
-import time
+from collections.abc import Iterator
 
+import numpy as np
+import pandas as pd
 import torch
 import torch.nn.functional as F
 from torch import nn
 
+from benchmarks import measure
+from benchmarks.measure import Row
 from utils import bert, finetuning
 from utils.pretraining import matrix_rate
 from utils.sources import load_dataset, load_encoder, load_tokenizer
 
-BATCH, BOOK_LENGTH = 32, 128
+BATCH, BATCHES, BOOK_LENGTH = 32, 3, 128  # of a turn, and of the book's sentences
+SPEED_SENTENCES = 1_920  # whole pools of `length_batches`: no batch is smaller
+TRAIN_SENTENCES, TEST_SENTENCES = 640, 1_000
 
 
-def work(config, lengths):
+def rows(quick: bool) -> list[Row]:
+    """Speed and test MCC of both recipes; quick: the speed of small batches."""
+    tokenizer = load_tokenizer("bert-base-uncased")
+    body = bert.from_transformers(load_encoder("all-MiniLM-L6-v2"))
+    data = finetuning.labelled_splits(load_dataset("cola"))
+    examples = examples_of(tokenizer, data["train"].head(SPEED_SENTENCES))
+    if quick:
+        return speed_rows(body, examples, batch=8, batches=1)
+    train = examples_of(tokenizer, data["train"].head(TRAIN_SENTENCES))
+    test = examples_of(tokenizer, data["test"].head(TEST_SENTENCES))
+    return speed_rows(body, examples, BATCH, BATCHES) + quality_rows(body, train, test)
+
+
+def examples_of(tokenizer, sentences: pd.DataFrame) -> finetuning.Examples:
+    return finetuning.Examples(tokenizer, sentences["sentence"], sentences["label"])
+
+
+# ------------------------------------------------------------------------ the speed
+def work(config, lengths) -> int:
     """Floating-point operations of a forward and a backward pass over real tokens.
 
     Two for each weight and token forward, twice that backward; and for each pair of
     tokens of a sentence the two products of attention.
     """
     d, f, layers = config.hidden_size, config.intermediate_size, config.num_hidden_layers
-    tokens, pairs = sum(lengths), sum(length**2 for length in lengths)
+    tokens, pairs = int(np.sum(lengths)), int(np.square(lengths).sum())
     return 3 * layers * (2 * tokens * (4 * d * d + 2 * d * f) + 4 * pairs * d)
 
 
-class Recipe:
-    """A way to train: it takes steps on batches without end, and says how fast."""
+def batches_by_length(examples, batch: int) -> Iterator[np.ndarray]:
+    """The batches of the course's recipe without end: the same at every call."""
+    for epoch in itertools.count():
+        generator = torch.Generator().manual_seed(epoch)
+        yield from finetuning.length_batches(examples.lengths, batch, generator)
 
-    def __init__(self, body, examples, by_length, fused):
+
+class Recipe:
+    """A way to train, which takes turns: what `measure.in_turns` calls.
+
+    Turn by turn every recipe has the same sentences, those of the next batches by length.
+    `counted` says of each turn how many sentences and real tokens it had, and the
+    operations which these need.
+    """
+
+    def __init__(self, body, examples, batch, batches, fused=True):
         self.model = finetuning.with_classifier(body, seed=0).train()
-        self.examples, self.by_length = examples, by_length
+        self.examples, self.batches = examples, batches
+        self.by_length = batches_by_length(examples, batch)
         self.optimizer = torch.optim.AdamW(
             finetuning.parameter_groups(self.model), lr=1e-5, fused=fused
         )
-        self.batches = itertools.chain.from_iterable(map(self.epoch, itertools.count()))
+        self.counted = []
 
-    def epoch(self, seed):
-        generator = torch.Generator().manual_seed(seed)
-        batching = finetuning.random_batches
-        if self.by_length:
-            batching = finetuning.length_batches
-        return batching(self.examples.lengths, BATCH, generator)
+    def __call__(self) -> float:
+        """Train on the batches of a turn: the seconds that it took."""
+        batches = self.arrange(list(itertools.islice(self.by_length, self.batches)))
+        seconds = measure.seconds(lambda: [self.step(places) for places in batches])
+        lengths = self.examples.lengths[np.concatenate(batches)]
+        self.counted.append({
+            "sentences": len(lengths), "tokens": int(lengths.sum()),
+            "operations": work(self.model.config, lengths),
+        })  # fmt: skip
+        return seconds
 
-    def steps(self, number):
-        """Take `number` steps; sentences per second, and operations per second."""
-        batches = list(itertools.islice(self.batches, number))
-        start = time.perf_counter()
-        for places in batches:
-            pad_to = None if self.by_length else BOOK_LENGTH
-            inputs, labels = self.examples.batch(places, pad_to)
-            loss = F.cross_entropy(self.model(**inputs).logits, labels)
-            self.optimizer.zero_grad()
-            loss.backward()
-            nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
-            self.optimizer.step()
-        seconds = time.perf_counter() - start
-        lengths = [int(self.examples.lengths[i]) for places in batches for i in places]
-        return len(lengths) / seconds, work(self.model.config, lengths) / seconds
+    def step(self, places) -> None:
+        inputs, labels = self.examples.batch(places, self.pad_to)
+        loss = F.cross_entropy(self.model(**inputs).logits, labels)
+        self.optimizer.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
+        self.optimizer.step()
 
-
-def speed(body, examples, rounds):
-    """Print how fast the recipes are, in turns."""
-    recipes = {
-        "book: padded to 128": Recipe(body, examples, by_length=False, fused=False),
-        "padded to 128, fused AdamW": Recipe(body, examples, by_length=False, fused=True),
-        "course: by length, fused AdamW": Recipe(body, examples, True, fused=True),
-    }
-    steps = {name: 20 if name.startswith("course") else 2 for name in recipes}
-    for name, recipe in recipes.items():  # the first steps allocate and warm up
-        recipe.steps(min(steps[name], 5))
-    found, rates = {name: [] for name in recipes}, []
-    for _ in range(rounds):
-        rates.append(matrix_rate())
-        for name, recipe in recipes.items():
-            found[name].append(recipe.steps(steps[name]))
-    book, rate = found["book: padded to 128"], statistics.median(rates)
-    print(f"matrix products: {rate / 1e9:.0f} GFLOP/s\n")
-    print(f"{'':34}{'sentences/s':>12}{'ratio':>8}{'share of the rate':>20}")
-    for name, rows in found.items():
-        sentences = statistics.median(row[0] for row in rows)
-        ratio = statistics.median(a[0] / b[0] for a, b in zip(rows, book))
-        share = statistics.median(row[1] / r for row, r in zip(rows, rates))
-        print(f"{name:34}{sentences:12.1f}{ratio:8.2f}{share:20.0%}")
+    def rates(self, seconds: pd.Series) -> pd.DataFrame:
+        """What was counted, per second: a row for each round, without the turn before."""
+        return pd.DataFrame(self.counted[-len(seconds):]).div(seconds, axis=0)
 
 
-def quality(body, tokenizer, data):
-    """Print the test MCC of both recipes after the same training."""
-    train, test = (
-        finetuning.Examples(tokenizer, rows["sentence"], rows["label"])
-        for rows in (data["train"].head(960), data["test"].head(1000))
-    )
-    book = dict(batching=finetuning.random_batches, pad_to=BOOK_LENGTH)
-    print(f"\n{'test MCC after 3 epochs':34}95 % interval; {len(train)} sentences, lr 1e-4")
-    for name, options in (("book: padded to 128", book), ("course: by length", {})):
-        model = finetuning.with_classifier(body, seed=0)
-        finetuning.fine_tune(model, train, learning_rate=1e-4, epochs=3, **options)
-        predictions = finetuning.probabilities(model, test) > 0.5
-        print(f"{name:34}{finetuning.interval(test.labels, predictions)}")
+class Course(Recipe):
+    """Sentences of one length together, padded to the longest of their batch."""
+
+    pad_to = None
+
+    def arrange(self, batches):
+        return batches
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="speed alone")
-    parser.add_argument("--rounds", type=int, default=7, help="7 unless told")
-    arguments = parser.parse_args()
-    os.environ.setdefault("TQDM_DISABLE", "1")
-    torch.manual_seed(0)
-    tokenizer = load_tokenizer("bert-base-uncased")
-    body = bert.from_transformers(load_encoder("all-MiniLM-L6-v2"))
-    data = finetuning.labelled_splits(load_dataset("cola"))
-    rows = data["train"].head(2000)
-    examples = finetuning.Examples(tokenizer, rows["sentence"], rows["label"])
-    print(
-        f"{len(examples)} sentences, {examples.lengths.mean():.1f} tokens on average, "
-        f"batches of {BATCH}, float32, {torch.get_num_threads()} threads, "
-        f"torch {torch.__version__}"
-    )
-    speed(body, examples, arguments.rounds)
-    if not arguments.quick:
-        quality(body, tokenizer, data)
+class Book(Recipe):
+    """The same sentences in random order, each padded to 128 tokens."""
+
+    pad_to = BOOK_LENGTH
+
+    def arrange(self, batches):
+        generator = np.random.default_rng(len(self.counted))
+        return np.split(generator.permutation(np.concatenate(batches)), len(batches))
 
 
-if __name__ == "__main__":
-    main()
+def speed_rows(body, examples, batch: int, batches: int) -> list[Row]:
+    """How fast both recipes are in turns; the promises are about batches of 32."""
+    book = Book(body, examples, batch, batches, fused=False)
+    course = Course(body, examples, batch, batches)
+    found = measure.in_turns({"book": book, "course": course, "rate": matrix_rate})
+    rates = {name: recipe.rates(found[name]) for name, recipe in
+             {"book": book, "course": course}.items()}
+    medians = {name: rate.median().to_dict() for name, rate in rates.items()}
+    shares = {name: 100 * float((rate["operations"] / found["rate"]).median())
+              for name, rate in rates.items()}
+    whole = batch == BATCH
+    note = "In each round both train on the same sentences, so real tokens have the same ratio."
+    small = "" if whole else f" Batches of {batch} here; the course and the book have {BATCH}."
+    return [
+        Row("sentences per second, and so real tokens: the course's recipe against the book's",
+            measure.ratio(found, "book", "course"), "×", least=7 if whole else None,
+            note=note + small, detail={"batch": batch, "per_second": medians}),
+        Row("share of the rate of matrix products on real tokens: the course's recipe",
+            shares["course"], "%", least=55 if whole else None, note=small.strip(),
+            detail={"shares": shares, "matrix_rate": float(found["rate"].median())}),
+    ]  # fmt: skip
+
+
+# ---------------------------------------------------------------------- the quality
+def quality_rows(body, train, test) -> list[Row]:
+    """The test MCC of both recipes after three epochs on the same sentences."""
+    book = mcc_after(body, train, test, batching=finetuning.random_batches, pad_to=BOOK_LENGTH)
+    course = mcc_after(body, train, test)
+    detail = {"train": len(train), "test": len(test)}
+    note = ("The course's is to be no lower: not below the 95 % interval of the book's. The "
+            "interval holds the luck of the test sentences, not that of other seeds.")
+    return [
+        Row("test MCC of the book's recipe", book.value, low=book.low, high=book.high,
+            detail=detail),
+        Row("test MCC of the course's recipe", course.value, low=course.low, high=course.high,
+            least=book.low, note=note, detail=detail),
+    ]  # fmt: skip
+
+
+def mcc_after(body, train, test, **options):
+    """The test MCC of a classifier, trained by a recipe, with its 95 % interval."""
+    model = finetuning.with_classifier(body, seed=0)
+    finetuning.fine_tune(model, train, learning_rate=1e-4, epochs=3, **options)
+    return finetuning.interval(test.labels, finetuning.probabilities(model, test) > 0.5)
