@@ -8,7 +8,9 @@ import pytest
 import torch
 from transformers import DataCollatorForLanguageModeling
 
-from benchmarks import pretraining, pretraining_runs, tokenizers
+from benchmarks import measure, pretraining, pretraining_runs, tokenizers
+from benchmarks import pretraining_reference as reference
+from benchmarks.pretraining_scores import loss_of_lines, loss_of_rows, masked_examples
 from utils.pretraining import (
     MaskedOnly,
     Rows,
@@ -57,15 +59,15 @@ def model():
 
 # -------------------------------------------------------------------- the reference
 def test_wrapped_lines_hold_every_word_and_are_as_long_as_gutenbergs(paragraphs):
-    lines = pretraining.lines_of(paragraphs, "wrapped")
+    lines = reference.lines_of(paragraphs, "wrapped")
     assert [w for line in lines for w in line.split()] == " ".join(paragraphs).split()
     assert all(len(line) <= 72 or " " not in line for line in lines)
     assert 10 < sum(len(line.split()) for line in lines) / len(lines) < 14
-    assert pretraining.lines_of(paragraphs, "paragraphs") == list(paragraphs)
+    assert reference.lines_of(paragraphs, "paragraphs") == list(paragraphs)
 
 
 def test_examples_are_cut_and_keep_their_ends(tokenizer, paragraphs):
-    examples = pretraining.examples_of(tokenizer, paragraphs[:20], 16)
+    examples = reference.examples_of(tokenizer, paragraphs[:20], 16)
     assert len(examples) == 20
     assert all(len(e["input_ids"]) <= 16 for e in examples)
     assert all((e["input_ids"][0], e["input_ids"][-1]) == (0, 2) for e in examples)
@@ -73,7 +75,7 @@ def test_examples_are_cut_and_keep_their_ends(tokenizer, paragraphs):
 
 def padded_batch(tokenizer, texts):
     """Some texts as the reference's collator gives them."""
-    examples = pretraining.examples_of(tokenizer, texts, RECIPE.row_length)
+    examples = reference.examples_of(tokenizer, texts, RECIPE.row_length)
     torch.manual_seed(0)
     collate = DataCollatorForLanguageModeling(tokenizer, mlm_probability=0.15)
     return examples, collate(examples)
@@ -85,7 +87,7 @@ def test_the_work_of_a_padded_batch_leaves_the_padding_out(tokenizer, paragraphs
     lengths = [len(example["input_ids"]) for example in examples]
     assert batch["input_ids"].numel() > sum(lengths)  # there is padding
     config = model_config(RECIPE)
-    tokens, work = pretraining.padded_work(config, batch)
+    tokens, work = reference.padded_work(config, batch)
     masked = int((batch["labels"] != IGNORED).sum())
     pairs = sum(length**2 for length in lengths)
     assert tokens == sum(lengths)
@@ -95,15 +97,15 @@ def test_the_work_of_a_padded_batch_leaves_the_padding_out(tokenizer, paragraphs
 def test_the_head_on_masked_tokens_alone_gives_the_same_loss(tokenizer, paragraphs, model):
     _, batch = padded_batch(tokenizer, paragraphs[:8])
     with torch.no_grad():
-        whole, part = model(**batch).loss, pretraining.masked_only_loss(model, batch)
+        whole, part = model(**batch).loss, reference.masked_only_loss(model, batch)
     torch.testing.assert_close(part, whole)
 
 
 def test_a_line_scores_the_same_alone_and_in_a_padded_batch(tokenizer, paragraphs, model):
-    lines = pretraining.lines_of(paragraphs[:20], "wrapped")[:70]
-    examples = pretraining.examples_of(tokenizer, lines, RECIPE.row_length)
+    lines = reference.lines_of(paragraphs[:20], "wrapped")[:70]
+    examples = reference.examples_of(tokenizer, lines, RECIPE.row_length)
     losses = []
-    for ids, labels in pretraining.masked_examples(examples, RECIPE.vocab_size):
+    for ids, labels in masked_examples(examples, RECIPE.vocab_size):
         with torch.no_grad():
             logits = model(ids[None]).logits[0]
         asked = labels != IGNORED
@@ -111,7 +113,7 @@ def test_a_line_scores_the_same_alone_and_in_a_padded_batch(tokenizer, paragraph
             logits[asked], labels[asked], reduction="none"
         ).tolist()
     expected = sum(losses) / len(losses)
-    assert pretraining.loss_of_lines(model, examples) == pytest.approx(expected, rel=1e-5)
+    assert loss_of_lines(model, examples) == pytest.approx(expected, rel=1e-5)
 
 
 def test_packed_rows_score_as_in_the_engine(folder, model):
@@ -119,27 +121,39 @@ def test_packed_rows_score_as_in_the_engine(folder, model):
     with torch.no_grad():
         batch, labels = held_out_rows(rows, range(len(rows)), RECIPE)
         total = MaskedOnly(model)(batch, labels) / (labels != IGNORED).sum()
-    found = pretraining.loss_of_rows(model, rows, RECIPE)
+    found = loss_of_rows(model, rows, RECIPE)
     assert found == pytest.approx(total.item(), rel=1e-5)
 
 
-def test_a_turn_lasts_about_as_long_as_asked(monkeypatch):
+def recipe_of(seconds, calls=None):
+    """A recipe whose steps take so long, and have 10 tokens of 3 operations each."""
+
+    def steps(number):
+        if calls is not None:
+            calls.append(number)
+        return seconds * number, 10 * number, 30 * number
+
+    return types.SimpleNamespace(steps=steps)
+
+
+def test_a_turn_lasts_about_as_long_as_asked():
     calls = []
+    assert pretraining.steps_in(recipe_of(0.5, calls), 4.0) == 8
+    assert calls == [1, 1]  # the first, which warms up, says nothing
+    assert pretraining.steps_in(recipe_of(9.0), 4.0) == 1
 
-    def recipe(name, seconds):
-        def steps(number):
-            calls.append((name, number))
-            return seconds * number, number, number
 
-        return types.SimpleNamespace(steps=steps)
-
-    found, steps, rates = pretraining.in_turns(
-        {"slow": recipe("slow", 9.0), "fast": recipe("fast", 0.5)}, 3, 4.0, lambda: 1.0
-    )
-    assert steps == {"slow": 1, "fast": 8} and rates == [1.0] * 3
-    assert found == {"slow": [(9.0, 1, 1)] * 3, "fast": [(4.0, 8, 8)] * 3}
-    order = [name for name, _ in calls[4:]]  # after two steps each that warm up
-    assert order == ["fast", "slow", "slow", "fast", "fast", "slow"]
+def test_the_speed_is_that_of_the_turns():
+    """Of a step of 10 tokens, 30 operations, in 2 s and in 0.5 s, where the machine does 100."""
+    turns = {"reference": pretraining.Turn(recipe_of(2.0), 1),
+             "engine": pretraining.Turn(recipe_of(0.5), 4)}  # fmt: skip
+    found = measure.in_turns(turns | {pretraining.RATE: lambda: 100.0})
+    speed = pretraining.Speed("wrapped", found, turns)
+    assert (speed.tokens("reference"), speed.tokens("engine")) == (5, 20)
+    assert speed.ratio("engine") == 4 and speed.ratio("reference") == 1
+    assert speed.share("engine") == pytest.approx(0.6) and speed.share("reference") == 0.15
+    assert (speed.step_seconds("engine"), speed.step_seconds("reference")) == (0.5, 2)
+    assert turns["engine"].steps == 6 * 4  # five rounds, and the turn before them
 
 
 def test_a_text_has_the_size_that_was_asked_for_and_no_paragraph_twice(tmp_path):
@@ -187,7 +201,7 @@ def test_the_last_scores_are_those_of_the_masked_tokens(folder, model, monkeypat
     rows = Rows(folder / "held_out.bin", "<u2", RECIPE.row_length)
     monkeypatch.setattr(pretraining_runs, "DRAWS", 1)
     scores = pretraining_runs.last_scores(model, rows, RECIPE)
-    usual = pretraining.loss_of_rows(model, rows, RECIPE)  # the same masks
+    usual = loss_of_rows(model, rows, RECIPE)  # the same masks
     assert scores["80/10/10"] == pytest.approx(usual, rel=1e-5)
     assert len({round(score, 6) for score in scores.values()}) == 5
     assert scores["kept"] != scores["replaced"]
