@@ -1,0 +1,227 @@
+"""How cost grows: with the sequence, the batch and the width of a model, and with a corpus.
+
+    python -m benchmarks scaling
+
+Cost that grows as size ** k is a straight line of slope k where both are logarithms: 1 is
+linear, and twice the size at k = 2 costs four times as much. The slope is that of least
+squares over the larger half of the sizes, where what does not depend on the size has
+become small; that over all of them, and the seconds, are in the detail. Sizes take turns,
+and a size's seconds are the median over the rounds.
+
+A corpus is turned into ids by a process of its own, on one thread, with a tokenizer made
+before, once for each size: several gigabytes in all, too long for rounds. Its memory is the
+highest that was resident, Python and its libraries included.
+"""
+
+import os
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+import torch
+from scipy import stats
+
+from benchmarks import measure
+from benchmarks.measure import Row
+from utils.attention import scaled_dot_product_attention
+from utils.transformer import EncoderLayer, TransformerConfig
+
+MEGABYTE = 10**6
+HEADS, HEAD_SIZE = 8, 64
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """What is measured at which sizes.
+
+    Attributes:
+        lengths: positions of a sentence, for attention and for an encoder layer.
+        batches: sentences of 64 positions, for an encoder layer.
+        widths: of an encoder layer that reads 256 positions.
+        megabytes: of text.
+        corpus_seconds: for all the texts; the largest is cut to what is left of them.
+        flat: what is promised of the memory for the largest text beside the smallest.
+    """
+
+    lengths: tuple[int, ...] = (64, 128, 256, 512, 1_024, 2_048)
+    batches: tuple[int, ...] = (1, 2, 4, 8, 16, 32)
+    widths: tuple[int, ...] = (64, 128, 256, 512, 1_024, 2_048)
+    megabytes: tuple[int, ...] = (10, 30, 100, 300, 1_000)
+    corpus_seconds: float = 17 * 60
+    flat: float | None = 1.1
+
+
+QUICK = Sizes(
+    lengths=(64, 128, 256, 512), batches=(1, 2, 4, 8), widths=(64, 128, 256, 512),
+    megabytes=(1, 5), flat=None,
+)  # fmt: skip
+
+
+def rows(quick: bool) -> list[Row]:
+    """The exponents, and the memory for texts of several sizes."""
+    torch.manual_seed(0)
+    sizes = QUICK if quick else Sizes()
+    return [*(exponent_row(*growing) for growing in models(sizes)), *corpus_rows(sizes)]
+
+
+# ----------------------------------------------------------------------- the exponents
+def fit(sizes: list[float], costs: list[float]) -> dict:
+    """The slope of log cost against log size, R², and of three sizes or more a 95 % interval."""
+    line = stats.linregress(np.log(sizes), np.log(costs))
+    found = {"exponent": float(line.slope), "r2": float(line.rvalue**2)}
+    if len(sizes) > 2:
+        wide = float(stats.t.ppf(0.975, len(sizes) - 2) * line.stderr)
+        found["interval"] = [line.slope - wide, line.slope + wide]
+    return found
+
+
+def fitted_row(what: str, costs: dict[int, float]) -> Row:
+    """The row of an exponent: size → seconds, sizes ascending."""
+    sizes, half = list(costs), len(costs) // 2 if len(costs) > 3 else 0
+    over_all, larger = (fit(sizes[i:], list(costs.values())[i:]) for i in (0, half))
+    detail = {"larger half": larger, "all": over_all,
+              "seconds": {str(size): cost for size, cost in costs.items()}}  # fmt: skip
+    return Row(what, larger["exponent"], detail=detail)
+
+
+def exponent_row(what: str, sizes: tuple[int, ...], make: Callable[[int], Callable]) -> Row:
+    """Measure the work that `make` gives for each size, sizes by turns."""
+    turns = {size: partial(measure.seconds, make(size)) for size in sizes}
+    return fitted_row(what, measure.in_turns(turns).median().to_dict())
+
+
+# -------------------------------------------------------------------------- the models
+def models(sizes: Sizes) -> Iterator[tuple[str, tuple[int, ...], Callable[[int], Callable]]]:
+    """Yield (what, sizes, function that gives a size's work), forward and backward."""
+    width = HEADS * HEAD_SIZE
+    yield "exponent of the time of attention in the length, longer half", sizes.lengths, attention
+    yield (
+        "exponent of the time of an encoder layer in the length, longer half", sizes.lengths,
+        lambda length: encoder_layer(1, length, width),
+    )  # fmt: skip
+    yield (
+        "exponent of the time of an encoder layer in the batch size, larger half", sizes.batches,
+        lambda batch: encoder_layer(batch, 64, width),
+    )  # fmt: skip
+    yield (
+        "exponent of the time of an encoder layer in the width, larger half", sizes.widths,
+        lambda width: encoder_layer(2, 128, width),
+    )  # fmt: skip
+
+
+def attention(length: int) -> Callable[[], None]:
+    """One sentence through the attention by hand, forward and backward."""
+    shape = 1, HEADS, length, HEAD_SIZE
+    inputs = [torch.randn(shape, requires_grad=True) for _ in range(3)]
+    gradient = torch.randn(shape)
+
+    def step():
+        output, _ = scaled_dot_product_attention(*inputs)
+        torch.autograd.grad(output, inputs, gradient)
+
+    return step
+
+
+def encoder_layer(batch: int, length: int, width: int) -> Callable[[], None]:
+    """A batch through an encoder layer, its heads of 64 numbers, forward and backward."""
+    layer = EncoderLayer(TransformerConfig(
+        vocab_size=3, hidden_size=width, num_attention_heads=width // HEAD_SIZE,
+        intermediate_size=4 * width, dropout=0.0,
+    ))  # fmt: skip
+    x = torch.randn(batch, length, width, requires_grad=True)
+    gradient = torch.randn_like(x)
+
+    def step():
+        torch.autograd.grad(layer(x), (x, *layer.parameters()), gradient)
+
+    return step
+
+
+# -------------------------------------------------------------------------- the corpus
+def corpus_rows(sizes: Sizes) -> list[Row]:
+    """Turn texts of several sizes into ids: the time's exponent, and the memory."""
+    found = dict(corpora(sizes.megabytes, sizes.corpus_seconds))
+    time_row = fitted_row(
+        "exponent of the time of text to ids in the size, larger half",
+        {size: one["seconds"] for size, one in found.items()},
+    )
+    return [time_row, memory_row(found, sizes)]
+
+
+def corpora(megabytes: tuple[int, ...], budget: float) -> Iterator[tuple[int, dict]]:
+    """Yield (megabytes, what `text_to_ids` found) of ascending sizes.
+
+    Where the next size would take longer than what is left of `budget` seconds, the last
+    is what fits, in steps of 10 MB.
+    """
+    from benchmarks.pretraining import write_text
+    from utils.pretraining import recipe_for, train_tokenizer
+    from utils.sources import load_text
+
+    paragraphs, rate, largest = load_text("wikipedia").paragraphs, np.inf, 0
+    with tempfile.TemporaryDirectory() as folder:
+        folder = Path(folder)
+        train_tokenizer(paragraphs, recipe_for("cpu").vocab_size, folder / "tokenizer")
+        for size in megabytes:
+            if size > (fits := rate * budget):
+                size = int(fits) // 10 * 10
+            if size <= largest:
+                return
+            write_text(paragraphs, size * MEGABYTE, folder / "text.txt")
+            found = alone(text_to_ids, folder)
+            yield size, found
+            rate, budget, largest = size / found["seconds"], budget - found["seconds"], size
+
+
+def alone(function: Callable, *arguments) -> object:
+    """Call a function in a process of its own, which has done nothing before."""
+    with ProcessPoolExecutor(1, get_context("spawn")) as process:
+        return process.submit(function, *arguments).result()
+
+
+def text_to_ids(folder: Path) -> dict:
+    """Turn the text in a folder into ids; the seconds, the memory before and the highest."""
+    from utils.pretraining import read_paragraphs, recipe_for, write_corpus
+    from utils.pretraining.corpus import load_tokenizer
+
+    os.environ |= {"TOKENIZERS_PARALLELISM": "false", "TQDM_DISABLE": "1"}
+    tokenizer = load_tokenizer(folder / "tokenizer", recipe_for("cpu").vocab_size)
+    before, start = resident("VmRSS"), time.perf_counter()
+    write_corpus("text", read_paragraphs(folder / "text.txt"), tokenizer, folder / "ids")
+    took = time.perf_counter() - start
+    return {"seconds": took, "before_mb": before, "peak_mb": resident("VmHWM")}
+
+
+def resident(name: str) -> float | None:
+    """Megabytes of this process, as Linux counts them: VmRSS now, VmHWM at most; or None."""
+    try:
+        status = Path("/proc/self/status").read_text()
+    except OSError:
+        return None
+    return 1024 * int(status.split(f"{name}:")[1].split()[0]) / MEGABYTE
+
+
+def memory_row(found: dict[int, dict], sizes: Sizes) -> Row:
+    """The highest memory for the largest text, beside that for the smallest."""
+    small, large = min(found), max(found)
+    what = f"highest memory, text to ids, {megabytes(large)} / {megabytes(small)}"
+    if found[large]["peak_mb"] is None:
+        return Row(what, None, "×", most=sizes.flat, note="Only Linux tells the highest memory.")
+    cut = "A larger text would have taken too long here." if large < max(sizes.megabytes) else ""
+    detail = {
+        megabytes(size): one | {"mb_per_second": size / one["seconds"]}
+        for size, one in found.items()
+    }
+    flat = found[large]["peak_mb"] / found[small]["peak_mb"]
+    return Row(what, flat, "×", most=sizes.flat, note=cut, detail=detail)
+
+
+def megabytes(size: int) -> str:
+    """10 MB; 1 GB."""
+    return f"{size / 1000:g} GB" if size >= 1000 else f"{size} MB"
