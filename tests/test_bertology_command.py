@@ -209,6 +209,10 @@ def test_chapter_threes_classifier_is_read_as_it_was_saved(tmp_path):
     inputs, _ = examples.batch([0, 1])
     with torch.no_grad():
         torch.testing.assert_close(found.model(**inputs).logits, model(**inputs).logits)
+    config = tmp_path / "saved/config.json"
+    config.write_text(config.read_text().replace('"layer_norm_eps": 1e-', '"layer_norm_eps": 2e-'))
+    with pytest.raises(sources.SourceError, match="config.json: wrong checksum"):
+        load_classifier(tmp_path / "saved", TASKS["cola"])
 
 
 def test_a_second_run_replaces_the_first_alone(folder, tmp_path, capsys):

@@ -3,6 +3,7 @@
 import json
 import math
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ import transformers
 from datasets import Dataset, DatasetDict
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from sklearn import metrics
 from sklearn.linear_model import LogisticRegression
@@ -629,7 +631,8 @@ def test_saved_and_loaded_it_says_the_same(classifier, tmp_path):
     loaded = AcceptabilityClassifier.load(folder)
     texts = SENTENCES + ["Who does she knows?"]
     assert loaded.predict(texts) == classifier.predict(texts)
-    assert {path.suffix for path in folder.iterdir()} <= {".json", ".safetensors", ".txt"}
+    names = {path.name for path in folder.iterdir()} - {"SHA256SUMS"}
+    assert {Path(name).suffix for name in names} <= {".json", ".safetensors", ".txt"}
     assert sorted(path.name for path in (tmp_path / "runs").iterdir()) == ["mine"]
 
 
@@ -654,13 +657,16 @@ def test_nothing_is_written_over(classifier, tmp_path):
 
 
 def test_a_save_that_fails_leaves_nothing(classifier, tmp_path, monkeypatch):
-    def full(*arguments, **keywords):
-        raise OSError("No space left on device")
+    for error in (OSError("No space left on device"),
+                  SafetensorError("No space left on device (os error 28)")):  # fmt: skip
 
-    monkeypatch.setattr(classifier_module, "save_file", full)
-    with pytest.raises(OSError, match="No space"):
-        classifier.save(tmp_path / "mine")
-    assert list(tmp_path.iterdir()) == []
+        def full(*arguments, error=error, **keywords):
+            raise error
+
+        monkeypatch.setattr(classifier_module, "save_file", full)
+        with pytest.raises(OSError, match="mine cannot be written: No space"):
+            classifier.save(tmp_path / "mine")
+        assert list(tmp_path.iterdir()) == []
 
 
 def cut_weights(folder):
@@ -733,6 +739,26 @@ def test_a_damaged_folder_is_refused(classifier, tmp_path, damage, message):
         AcceptabilityClassifier.load(folder)
 
 
+def flip_a_weight(folder):
+    data = bytearray((folder / "model.safetensors").read_bytes())
+    data[-4] ^= 1  # the last digit of a number: nothing but a sum shows it
+    (folder / "model.safetensors").write_bytes(data)
+
+
+@pytest.mark.parametrize("damage, name", [
+    (flip_a_weight, "model.safetensors"),
+    (change_json(layer_norm_eps=1e-2), "config.json"),
+    (write("phenomena.json", '["verb", "gap", "other"]'), "phenomena.json"),
+])  # fmt: skip
+def test_what_reads_well_and_is_not_what_was_saved_is_refused(classifier, tmp_path, damage, name):
+    folder = classifier.save(tmp_path / "mine")
+    damage(folder)
+    with pytest.raises(ValueError, match=f"mine cannot be loaded: .*{name}: wrong checksum"):
+        AcceptabilityClassifier.load(folder)
+    (folder / "SHA256SUMS").unlink()  # as transformers, or an early version, saves
+    AcceptabilityClassifier.load(folder)
+
+
 @pytest.mark.parametrize("name", ["phenomena.json", "phenomena.safetensors"])
 def test_phenomena_without_their_other_half_are_refused(classifier, tmp_path, name):
     folder = classifier.save(tmp_path / "mine")
@@ -752,6 +778,7 @@ def test_code_and_pickles_beside_the_weights_are_never_run(classifier, tmp_path)
     code = {"AutoConfig": "evil.Config", "AutoTokenizer": ["evil.Tokenizer"] * 2}
     change_json(auto_map=code)(folder)
     change_json("tokenizer_config.json", auto_map=code)(folder)
+    (folder / "SHA256SUMS").unlink()  # as whoever hides code there would
     loaded = AcceptabilityClassifier.load(folder)
     assert loaded.predict(SENTENCES) == classifier.predict(SENTENCES)
     assert not mark.exists()

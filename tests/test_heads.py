@@ -522,6 +522,12 @@ def test_damaged_folders_are_refused(tmp_path):
     (tmp_path / "model.safetensors").write_bytes(b"\x00" * 40)
     with pytest.raises(HeadError, match="no model that can be loaded"):
         load_pruned(tmp_path)
+    save_pruned(model, tmp_path)  # other heads, of the same number: the sizes are the same
+    damage(tmp_path / "pruned_heads.json", lambda n: n["pruned_heads"].update({"0": [0, 3]}))
+    with pytest.raises(HeadError, match="pruned_heads.json: wrong checksum"):
+        load_pruned(tmp_path)
+    (tmp_path / "SHA256SUMS").unlink()  # as an early version saved
+    assert HeadAdapter.for_model(load_pruned(tmp_path)).pruned[0] == [0, 3]
     (tmp_path / "file").write_text("")
     with pytest.raises(HeadError, match="cannot be written"):
         save_pruned(model, tmp_path / "file" / "folder")

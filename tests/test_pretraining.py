@@ -565,6 +565,24 @@ def test_a_state_of_another_step_is_refused(stopped, key):
     refuses("checkpoint-0000004 is damaged", DOCS, stopped, resume=True)
 
 
+@pytest.mark.parametrize("key", ["seconds", "tokens"])
+def test_a_state_that_counts_otherwise_is_refused(stopped, key):
+    path = stopped / "checkpoint-0000004/state.json"
+    state = json.loads(path.read_text())
+    path.write_text(json.dumps(state | {key: state[key] + 1}))
+    refuses("checkpoint-0000004 is damaged", DOCS, stopped, resume=True)
+
+
+def test_a_run_of_before_the_sums_of_these_files_goes_on(stopped, finished):
+    path, described = stopped / "checkpoint-0000004/state.json", stopped / "data/corpus.json"
+    state, corpus = json.loads(path.read_text()), json.loads(described.read_text())
+    del state["sums"]["state.json"], corpus["sha256"]
+    path.write_text(json.dumps(state))
+    described.write_text(json.dumps(corpus))
+    (stopped / "tokenizer/SHA256SUMS").unlink()
+    assert_equal_runs(finished, pretrain(DOCS, stopped, **SMALL, resume=True))
+
+
 @pytest.mark.parametrize("state", ["[]", "{}", '"text"', "", "{", "\udcff"])
 def test_a_state_that_is_none_is_refused(stopped, state):
     path = stopped / "checkpoint-0000004/state.json"
@@ -790,8 +808,9 @@ def test_damaged_ids_are_noticed(stopped, name, damage):
 
 
 @pytest.mark.parametrize(
-    "change", [{"dtype": "<u4"}, {"dtype": "u3"}, {"tokens": 5}, {"tokens": "x"}, {"more": 1}]
-)
+    "change", [{"dtype": "<u4"}, {"dtype": "u3"}, {"tokens": 5}, {"tokens": "x"}, {"more": 1},
+               {"dtype": ">u2"}, {"documents": 7}, {"sha256": "0"}]
+)  # fmt: skip
 def test_a_damaged_description_of_the_ids_is_noticed(stopped, change):
     path = stopped / "data/corpus.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | change))
@@ -811,6 +830,12 @@ def test_a_swapped_tokenizer_is_noticed(stopped):
     shutil.rmtree(stopped / "tokenizer")
     train_tokenizer(iter(DOCS[:50]), 400, stopped / "tokenizer")
     refuses("is not the one that made the ids", DOCS, stopped, resume=True)
+
+
+@pytest.mark.parametrize("name", ["tokenizer.json", "tokenizer_config.json", "SHA256SUMS"])
+def test_a_damaged_tokenizer_is_noticed(stopped, name):
+    flip(stopped / "tokenizer" / name)
+    refuses("run/tokenizer: no tokenizer can be loaded", DOCS, stopped, resume=True)
 
 
 def assert_finite_checkpoints(out):

@@ -182,6 +182,7 @@ def test_duplicates_have_the_shape_that_the_page_says():
 
 def test_an_empty_task_is_refused(tmp_path):
     path = tmp_path / "evaluation.yml"
-    path.write_text("queries: []\n")
-    with pytest.raises(ValueError, match="evaluation.yml"):
-        retrieval.load_evaluation(path)
+    for content in ("queries: []\n", "queries: [", ""):
+        path.write_text(content)
+        with pytest.raises(ValueError, match="evaluation.yml"):
+            retrieval.load_evaluation(path)

@@ -144,6 +144,7 @@ def test_a_wrong_entry_is_refused(tmp_path, change, message):
     path.write_text(yaml.safe_dump([entry]))
     with pytest.raises(scale.ModelsError, match="entry 1: the field 'source'"):
         scale.load_models(path)
-    path.write_text("nothing")
-    with pytest.raises(scale.ModelsError, match="list of entries"):
-        scale.load_models(path)
+    for content, says in (("nothing", "list of entries"), ("- [", "is not YAML")):
+        path.write_text(content)
+        with pytest.raises(scale.ModelsError, match=f"models.yml: .*{says}"):
+            scale.load_models(path)

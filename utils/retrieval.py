@@ -13,8 +13,9 @@ from pathlib import Path
 
 import numpy as np
 import torch
-import yaml
 from sklearn.feature_extraction.text import TfidfVectorizer
+
+from utils.sources.formats import read_yaml
 
 EVALUATION = Path(__file__).parents[1] / "chapters" / "evaluation.yml"
 
@@ -23,9 +24,9 @@ def load_evaluation(path=EVALUATION) -> dict:
     """The course's own evaluation lists: name of the task → its entries.
 
     Raises:
-        ValueError: the file is not a list of tasks by name, or a task is empty.
+        ValueError: the file is no YAML or no list of tasks by name, or a task is empty.
     """
-    tasks = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    tasks = read_yaml(path, ValueError)
     if not isinstance(tasks, dict) or not all(tasks.values()):
         raise ValueError(f"{path}: expected tasks by name, each with entries.")
     return tasks

@@ -13,8 +13,9 @@ from pathlib import Path
 
 import pandas as pd
 import torch
-import yaml
 from transformers import AutoModel
+
+from utils.sources.formats import read_yaml
 
 MODELS = Path(__file__).parents[1] / "chapters" / "models.yml"
 
@@ -188,7 +189,7 @@ def load_models(path=MODELS) -> list[PublishedModel]:
             the message names the file and the entry.
     Taught in: chapter 1, section "Compute".
     """
-    raw = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    raw = read_yaml(path, ModelsError)
     if not isinstance(raw, list) or not raw:
         raise ModelsError(f"{path}: expected a list of entries, each '- name:'.")
     return [_model(entry, f"{path}, entry {n}") for n, entry in enumerate(raw, start=1)]

@@ -325,10 +325,13 @@ def load_classifier(name, task, revision="main"):
 
     Raises GlueError where there is no such folder, no trained classifier in it, pickled
     weights alone, a family whose heads are not known, or another number of labels than
-    the task has; `SourceError` where the hub cannot give it.
+    the task has; `SourceError` where the hub cannot give it, or a file is not what the
+    folder's `SHA256SUMS` lists.
     """
     folder, location, commit = find(name, revision)
     check_folder(folder, location)
+    if (folder / formats.SUMS).is_file():
+        formats.check_sums(folder)
     pruned = (folder / SIDECAR).is_file()
     model = load_pruned(folder) if pruned else load_whole(folder, location)
     kind = type(model).__name__

@@ -30,9 +30,11 @@ from utils.bertology.heads import (
     call,
 )
 from utils.bertology.masking import check_head, mask_heads, mask_without
+from utils.sources import formats
 from utils.transformer import count_parameters, inference
 
 SIDECAR = "pruned_heads.json"
+SAVED = ("config.json", "model.safetensors", SIDECAR)
 
 
 @dataclass(frozen=True)
@@ -183,8 +185,8 @@ def save_pruned(model, folder):
     """Write a model, pruned or not, to a folder that `load_pruned` reads.
 
     The weights are in safetensors; `pruned_heads.json` says what is gone, which
-    transformers 5 has no place for: `from_pretrained` refuses such a folder. Files of an
-    earlier save are replaced.
+    transformers 5 has no place for: `from_pretrained` refuses such a folder. `SHA256SUMS`
+    lists the sums of the files. Files of an earlier save are replaced.
 
     Raises HeadError for a model of no known family, and where the folder cannot be
     written.
@@ -207,7 +209,8 @@ def save_pruned(model, folder):
         else:
             model.save_pretrained(folder)
         (folder / SIDECAR).write_text(json.dumps(note, indent=2) + "\n")
-    except OSError as error:
+        formats.write_sums(folder, SAVED)
+    except (OSError, SafetensorError, formats.SourceError) as error:
         raise HeadError(f"{folder} cannot be written: {error}") from error
 
 
@@ -231,6 +234,9 @@ def load_pruned(folder):
             model.load_state_dict(load_file(folder / "model.safetensors"))
         else:
             load_model(model, folder / "model.safetensors")  # knows tied matrices
+        if (folder / formats.SUMS).is_file():
+            # Last: what is wrong with a file says more than that its sum is.
+            formats.check_sums(folder, SAVED)
     except (
         LookupError, TypeError, ValueError, AttributeError, OSError, RuntimeError,
         SafetensorError,

