@@ -3,80 +3,17 @@
 A copy of the course with one small chapter is built as `make book` builds it.
 """
 
-import os
-import shutil
 import signal
-import subprocess
-import sys
 import time
 
 import pytest
-
-HEADER = """---
-jupytext: {text_representation: {extension: .md, format_name: myst}}
-kernelspec: {display_name: Python 3, language: python, name: python3}
----
-
-"""
-CELL = "```{code-cell} ipython3\n%s\n```\n"
-COUNT = "import pathlib\nwith open('../../runs', 'a') as f:\n    f.write('x')\nfrom utils.value import VALUE\nprint('value', VALUE)"
+from small_course import CELL, COUNT, small_course
 
 
 @pytest.fixture
 def course(root, tmp_path):
     """A course of one page that counts how often it is executed."""
-    for name in ("tools", "theme"):
-        shutil.copytree(root / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copytree(root / "utils/languages", tmp_path / "utils/languages")
-    shutil.copyfile(root / "utils/show.py", tmp_path / "utils/show.py")
-    (tmp_path / "utils/sources").mkdir()
-    shutil.copy(root / "utils/sources/provenance.py", tmp_path / "utils/sources")
-    (tmp_path / "utils/sources/__init__.py").write_text(
-        "import os\n\n\nclass SourceError(ValueError):\n    pass\n\n\ndef decide():\n"
-        "    return 'local' if 'COURSE_DATA' in os.environ else 'embedded'\n")
-    (tmp_path / "utils/value.py").write_text("VALUE = 1\n")
-    (tmp_path / "utils/__init__.py").touch()
-    shutil.copyfile(root / "_config.yml", tmp_path / "_config.yml")
-    (tmp_path / "_toc.yml").write_text("format: jb-book\nroot: index\n")
-    shutil.copyfile(root / "requirements.txt", tmp_path / "requirements.txt")
-    for name in ("package.json", "package-lock.json", "node_modules"):
-        (tmp_path / name).symlink_to(root / name)
-    for made in (root / "_build").glob("assets-*"):  # named by what they depend on
-        shutil.copytree(made, tmp_path / "_build" / made.name)
-    (tmp_path / "chapters/en").mkdir(parents=True)
-    (tmp_path / "chapters/references.bib").write_text("@misc{a2000b, title={T}, author={A, B}, year={2000}}\n")
-    return Course(tmp_path)
-
-
-class Course:
-    def __init__(self, folder):
-        self.folder = folder
-
-    def write(self, *parts, language="en", page="index"):
-        path = self.folder / f"chapters/{language}/{page}.md"
-        path.parent.mkdir(exist_ok=True)
-        path.write_text(
-            HEADER + "# Title\n\n{cite:p}`a2000b`\n\n:::{bibliography}\n:::\n\n" + "\n".join(parts))
-
-    def start(self):
-        return subprocess.Popen(
-            [sys.executable, "-m", "tools.build"], cwd=self.folder, text=True,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=os.environ | {"PYTHONPATH": str(self.folder)},
-            # A shell ignores Ctrl-C for what it starts with `&`, and children inherit that.
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler))
-
-    def build(self):
-        process = self.start()
-        output, _ = process.communicate()
-        return process.returncode, output
-
-    @property
-    def page(self):
-        return (self.folder / "_site/en/index.html").read_text()
-
-    @property
-    def runs(self):
-        return len((self.folder / "runs").read_text())
+    return small_course(root, tmp_path)
 
 
 def test_only_what_changed_is_executed(course):

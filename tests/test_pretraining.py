@@ -4,7 +4,6 @@ import errno
 import gc
 import json
 import math
-import multiprocessing
 import os
 import random
 import re
@@ -21,11 +20,15 @@ from unittest.mock import Mock
 
 import numpy as np
 import pytest
+import small_runs
 import torch
 import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.torch import load_file
+from small_runs import (
+    DOCS, SMALL, TIMES, assert_equal_runs, no_measuring, numbers, steps_saved,
+)  # fmt: skip
 from transformers import AutoModelForMaskedLM, AutoTokenizer
 
 from utils import sources
@@ -40,24 +43,9 @@ from utils.pretraining.order import held_out_rows
 from utils.pretraining.recipe import BOS, EOS, MASK, PAD
 from utils.pretraining_tasks import IGNORED
 
-WORDS = "a cat thinks that the mind of dogs is one of many".split()
-DOCS = [
-    f"Page {i}: {' '.join(random.Random(i).choices(WORDS, k=18))}." for i in range(500)
-]  # fmt: skip
-SMALL = dict(
-    profile="smoke", hidden_size=16, intermediate_size=32, row_length=32, steps=6,
-    batch_size=4, dropout=0.1, evaluate_every=2, save_every=2,
-)  # fmt: skip
 RECIPE = recipe_for(
     "smoke", hidden_size=16, intermediate_size=32, row_length=32, steps=6, dropout=0.1,
 )  # fmt: skip
-TIMES = ["seconds", "tokens_per_second", "share_of_peak"]  # differ from run to run
-
-
-def no_measuring(*_):
-    return 1e9
-
-
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
     monkeypatch.setattr(speed, "matrix_rate", no_measuring)
@@ -92,27 +80,7 @@ def model():
 @pytest.fixture(scope="module")
 def children():
     """Processes that have torch and transformers loaded before they begin."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["utils.pretraining", "transformers.models.roberta"])
-    return context
-
-
-def numbers(run_or_folder):
-    """What must be equal in two runs: the log without its times, and the weights."""
-    folder = getattr(run_or_folder, "folder", run_or_folder)
-    weights = load_file(checkpoints.checkpoints(folder)[-1] / "model.safetensors")
-    return read_log(folder / "log.csv").drop(columns=TIMES), weights
-
-
-def assert_equal_runs(one, other):
-    (log, weights), (other_log, other_weights) = numbers(one), numbers(other)
-    assert log.equals(other_log)
-    assert weights.keys() == other_weights.keys()
-    assert all(torch.equal(weights[name], other_weights[name]) for name in weights)
-
-
-def steps_saved(folder):
-    return [checkpoints.step_of(path) for path in checkpoints.checkpoints(folder)]
+    return small_runs.children()
 
 
 def written(path, data):
@@ -376,14 +344,6 @@ def test_held_out_masks_are_frozen(finished):
 
 
 # ---------------------------------------------------------------- kill it, resume it
-def child(environment, text, out, options):
-    """What a process does that the test may kill."""
-    os.environ |= environment
-    speed.matrix_rate = no_measuring
-    torch.set_num_threads(1)
-    pretrain(text, out, **options)
-
-
 def test_killed_at_random_moments_it_ends_as_if_nothing_had_been(children, tmp_path):
     options = SMALL | dict(steps=10, save_every=1, evaluate_every=3)
     whole = pretrain(DOCS, tmp_path / "whole", **options)
@@ -391,7 +351,7 @@ def test_killed_at_random_moments_it_ends_as_if_nothing_had_been(children, tmp_p
     for kill in (True, True, True, False):
         before = checkpoints.checkpoints(out)
         args = dict(os.environ), DOCS, out, options | {"resume": bool(before)}
-        process = children.Process(target=child, args=args)
+        process = children.Process(target=small_runs.train, args=args)
         process.start()
         while kill and process.is_alive() and checkpoints.checkpoints(out) == before:
             time.sleep(0.01)
