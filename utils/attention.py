@@ -18,6 +18,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from utils.inputs import require_tensor
+
 
 # ------------------------------------------------------------------ positions
 def sinusoidal_positions(length, hidden_size, base=10000.0, dtype=torch.float32):
@@ -92,8 +94,10 @@ def padding_mask(input_ids, pad_id):
 
     input_ids: integers [B, L]. Returns booleans [B, 1, 1, L], the same for each head
     and each query.
+    Raises TypeError for what is no tensor, ValueError for another shape.
     Taught in: chapter 2, section "Masks".
     """
+    require_tensor(input_ids, "input_ids", dimensions=2)
     return (input_ids != pad_id)[:, None, None, :]
 
 
@@ -161,6 +165,7 @@ def check_attention_inputs(query, key, value, attention_mask):
         )
     if attention_mask is None:
         return
+    require_tensor(attention_mask, "attention_mask")
     if attention_mask.dtype != torch.bool:
         raise TypeError(
             f"attention_mask must be boolean, True = this key may be looked at; it is "
@@ -238,6 +243,7 @@ class MultiHeadAttention(nn.Module):
 
         attention_mask broadcasts to [B, H, Lq, Lk], True = may be looked at.
         Returns [B, Lq, d] and, where asked for, the weights [B, H, Lq, Lk], else None.
+        Raises what `scaled_dot_product_attention` raises.
         """
         memory = hidden_states if memory is None else memory
         heads = self.num_attention_heads

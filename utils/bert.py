@@ -19,6 +19,7 @@ from torch import nn
 
 from utils import sources
 from utils.attention import MultiHeadAttention, check_heads, padding_mask
+from utils.inputs import require_tensor
 from utils.pretraining_tasks import IGNORED
 from utils.transformer import (
     ACTIVATIONS,
@@ -211,7 +212,11 @@ class BertEmbeddings(nn.Module):
         self.dropout = nn.Dropout(config.dropout)
 
     def forward(self, input_ids, token_type_ids=None):
-        """Integers [B, L], and the segments [B, L] (0 unless told) -> [B, L, d]."""
+        """Integers [B, L], and the segments [B, L] (0 unless told) -> [B, L, d].
+
+        Raises ValueError for another shape or an id that there is not, TypeError for what
+        are no integers.
+        """
         check_tokens(input_ids, token_type_ids, self.config)
         vectors = self.word(input_ids)  # [B, L, d]
         if token_type_ids is not None:
@@ -272,7 +277,7 @@ class Bert(nn.Module):
 
         Raises ValueError for shapes that differ, an id outside its vocabulary, more
         positions than max_position_embeddings, a mask that holds other numbers or
-        hides a whole sentence; TypeError for ids that are not integers.
+        hides a whole sentence; TypeError for ids that are not integers, or no tensor.
         """
         hidden_states = [self.embeddings(input_ids, token_type_ids)]
         mask = visible(input_ids, attention_mask, self.config.pad_id)
@@ -344,7 +349,8 @@ def check_tokens(input_ids, token_type_ids, config):
 
 
 def check_shape(tensor, name, input_ids):
-    """Raise ValueError unless there is one number for each token."""
+    """Raise ValueError unless there is one number for each token; TypeError for no tensor."""
+    require_tensor(tensor, name)
     if tensor.shape != input_ids.shape:
         raise ValueError(
             f"{name} is {list(tensor.shape)} and input_ids {list(input_ids.shape)}: "
@@ -403,14 +409,15 @@ class MaskedLMHead(nn.Module):
         asks for is not computed.
 
         Raises ValueError for labels of another shape, outside the vocabulary, or all
-        -100 (their mean would be NaN); TypeError for labels that are not integers.
+        -100 (their mean would be NaN); TypeError for labels that are not integers, or no
+        tensor.
         """
         if labels is not None:
             masked = check_labels(labels, hidden_states, self.bias.numel())  # [B, L]
             hidden_states, labels = hidden_states[masked], labels[masked]  # [N, d], [N]
         transformed = self.norm(self.activation(self.dense(hidden_states)))
         logits = F.linear(transformed, embedding, self.bias)
-        loss = None if labels is None else F.cross_entropy(logits, labels)
+        loss = None if labels is None else F.cross_entropy(logits, labels.long())
         return HeadOutput(loss, logits)
 
 
@@ -443,7 +450,10 @@ class BertForMaskedLM(nn.Module):
     def forward(
         self, input_ids, attention_mask=None, token_type_ids=None, labels=None
     ):
-        """Bert's inputs and labels [B, L] -> HeadOutput; see MaskedLMHead for both."""
+        """Bert's inputs and labels [B, L] -> HeadOutput; see MaskedLMHead for both.
+
+        Raises what `Bert.forward` and `MaskedLMHead.forward` raise.
+        """
         read = self.bert(input_ids, attention_mask, token_type_ids)
         embedding = self.bert.embeddings.word.weight
         return self.mlm_head(read.last_hidden_state, embedding, labels)
@@ -477,6 +487,7 @@ class BertForPreTraining(nn.Module):
 
         next_sentence_labels: 0 where the second segment follows, 1 where it is random.
         The loss sums the tasks whose labels are given; see MaskedLMHead for `logits`.
+        Raises what `Bert.forward` and `MaskedLMHead.forward` raise.
         """
         read = self.bert(input_ids, attention_mask, token_type_ids)
         embedding = self.bert.embeddings.word.weight
@@ -509,7 +520,10 @@ class BertForSequenceClassification(nn.Module):
     def forward(
         self, input_ids, attention_mask=None, token_type_ids=None, labels=None
     ):
-        """Bert's inputs and labels [B] from 0 to K - 1 -> HeadOutput."""
+        """Bert's inputs and labels [B] from 0 to K - 1 -> HeadOutput.
+
+        Raises what `Bert.forward` raises, and the same for labels that do not fit.
+        """
         pooled = self.bert(input_ids, attention_mask, token_type_ids).pooler_output
         logits = self.classifier(self.dropout(pooled))  # [B, K]
         if labels is None:
@@ -519,6 +533,7 @@ class BertForSequenceClassification(nn.Module):
 
 def classification_loss(logits, labels, name):
     """The mean cross-entropy of logits [B, K] and labels [B]."""
+    require_tensor(labels, name)
     if labels.shape != logits.shape[:1]:
         raise ValueError(
             f"{name} is {list(labels.shape)}; one label for each of the "
@@ -531,6 +546,7 @@ def classification_loss(logits, labels, name):
 
 def check_labels(labels, hidden_states, vocab_size):
     """Where labels [B, L] ask for a token, as booleans; a clear error if none can."""
+    require_tensor(labels, "labels")
     if labels.shape != hidden_states.shape[:2]:
         raise ValueError(
             f"labels is {list(labels.shape)}; one label for each of the "

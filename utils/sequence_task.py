@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from utils.attention import padding_mask, record_attention
+from utils.inputs import require_tensor
 from utils.transformer import (
     Embeddings,
     Encoder,
@@ -50,7 +51,10 @@ class Tagger(nn.Module):
         self.apply(initialise)
 
     def forward(self, input_ids):
-        """Integers [B, L] -> logits [B, L, V]."""
+        """Integers [B, L] -> logits [B, L, V].
+
+        Raises what `Embeddings.forward` raises.
+        """
         mask = padding_mask(input_ids, self.config.pad_id)
         return self.output(self.encoder(self.embeddings(input_ids), mask))
 
@@ -89,8 +93,10 @@ def teacher_forcing(labels, config):
     """What the decoder reads and what it must say: [B, L] -> two of [B, L + 1].
 
     It reads the right answer, one step late: begin, a, b, c for a, b, c, end.
+    Raises TypeError for labels that are no tensor, ValueError for another shape.
     Taught in: chapter 2, section "Training".
     """
+    require_tensor(labels, "labels", dimensions=2)
     begin = torch.full_like(labels[:, :1], config.bos_id)
     end = torch.full_like(labels[:, :1], config.eos_id)
     return torch.cat([begin, labels], dim=1), torch.cat([labels, end], dim=1)
@@ -151,6 +157,7 @@ def average_attention(model, *inputs):
 
     inputs: what the model is called with. Returns a dict from the name of each
     attention ("encoder.layers.0.attention") to its mean weights [Lq, Lk].
+    Raises what the model raises, such as `Tagger.forward`.
     Taught in: chapter 2, section "What attention looks at".
     """
     with inference(model), record_attention(model) as maps:

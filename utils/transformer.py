@@ -22,6 +22,7 @@ from utils.attention import (
     padding_mask,
     sinusoidal_positions,
 )
+from utils.inputs import require_ids
 
 ACTIVATIONS = {"relu": F.relu, "gelu": F.gelu}
 
@@ -190,7 +191,10 @@ class EncoderLayer(nn.Module):
         self.feed_forward_residual = AddNorm(config)
 
     def forward(self, hidden_states, attention_mask=None):
-        """hidden_states [B, L, d] -> [B, L, d]; attention_mask to [B, H, L, L]."""
+        """hidden_states [B, L, d] -> [B, L, d]; attention_mask to [B, H, L, L].
+
+        Raises what `MultiHeadAttention.forward` raises for a mask that does not fit.
+        """
 
         def attend(x):
             return self.attention(x, attention_mask=attention_mask)[0]
@@ -220,6 +224,7 @@ class DecoderLayer(nn.Module):
         """hidden_states [B, Lt, d], memory [B, Ls, d] (the encoder's) -> [B, Lt, d].
 
         attention_mask broadcasts to [B, H, Lt, Lt], memory_mask to [B, H, Lt, Ls].
+        Raises what `MultiHeadAttention.forward` raises for a mask that does not fit.
         """
 
         def attend(x):
@@ -249,7 +254,10 @@ class Encoder(nn.Module):
         self.norm = final_norm(config)
 
     def forward(self, hidden_states, attention_mask=None):
-        """hidden_states [B, L, d] -> [B, L, d]; attention_mask to [B, H, L, L]."""
+        """hidden_states [B, L, d] -> [B, L, d]; attention_mask to [B, H, L, L].
+
+        Raises what `MultiHeadAttention.forward` raises for a mask that does not fit.
+        """
         for layer in self.layers:
             hidden_states = layer(hidden_states, attention_mask)
         return self.norm(hidden_states)
@@ -270,7 +278,10 @@ class Decoder(nn.Module):
         self.norm = final_norm(config)
 
     def forward(self, hidden_states, memory, attention_mask=None, memory_mask=None):
-        """hidden_states [B, Lt, d], memory [B, Ls, d] -> [B, Lt, d]."""
+        """hidden_states [B, Lt, d], memory [B, Ls, d] -> [B, Lt, d].
+
+        Raises what `DecoderLayer.forward` raises.
+        """
         for layer in self.layers:
             hidden_states = layer(hidden_states, memory, attention_mask, memory_mask)
         return self.norm(hidden_states)
@@ -308,7 +319,8 @@ class Embeddings(nn.Module):
         """Integers [B, L] -> [B, L, d].
 
         Raises ValueError where input_ids is not [B, L] or longer than max_length,
-        TypeError where it does not hold integers.
+        TypeError where it does not hold integers, IndexError for an id that the
+        vocabulary does not have.
         """
         check_ids(input_ids, "input_ids", self.config)
         vectors = self.word(input_ids) * self.config.hidden_size**0.5  # [B, L, d]
@@ -335,7 +347,10 @@ class Transformer(nn.Module):
         self.apply(initialise)
 
     def encode(self, source_ids):
-        """Integers [B, Ls] -> memory [B, Ls, d]."""
+        """Integers [B, Ls] -> memory [B, Ls, d].
+
+        Raises what `Embeddings.forward` raises.
+        """
         mask = padding_mask(source_ids, self.config.pad_id)
         return self.encoder(self.embeddings(source_ids), mask)
 
@@ -343,6 +358,7 @@ class Transformer(nn.Module):
         """Integers [B, Lt], memory [B, Ls, d] -> hidden states [B, Lt, d].
 
         source_ids [B, Ls] says which positions of the memory are padding.
+        Raises what `Embeddings.forward` and `MultiHeadAttention.forward` raise.
         """
         seen = padding_mask(target_ids, self.config.pad_id)  # [B, 1, 1, Lt]
         seen = seen & causal_mask(target_ids.size(1), target_ids.device)
@@ -354,7 +370,10 @@ class Transformer(nn.Module):
         return F.linear(hidden_states, self.embeddings.word.weight)
 
     def forward(self, source_ids, target_ids):
-        """Integers [B, Ls] and [B, Lt] -> logits [B, Lt, V] of each next token."""
+        """Integers [B, Ls] and [B, Lt] -> logits [B, Lt, V] of each next token.
+
+        Raises what `Transformer.encode` and `Transformer.decode` raise.
+        """
         memory = self.encode(source_ids)
         return self.project(self.decode(target_ids, memory, source_ids))
 
@@ -375,13 +394,7 @@ def initialise(module):
 
 def check_ids(ids, name, config):
     """Raise a clear error unless ids are integers [B, L], no longer than the model."""
-    if ids.dtype not in (torch.int64, torch.int32):
-        raise TypeError(f"{name} must hold token ids (torch.int64), not {ids.dtype}")
-    if ids.dim() != 2:
-        raise ValueError(
-            f"{name} must be [sentences, length], not {list(ids.shape)}; "
-            f"for one sentence use {name}[None]"
-        )
+    require_ids(ids, name)
     if ids.size(1) > config.max_length:
         raise ValueError(
             f"{name} has {ids.size(1)} positions; this model has {config.max_length} "
@@ -398,7 +411,8 @@ def greedy_decode(model, source_ids, max_length):
     max_length cut it. The model runs in eval mode and comes back as it was.
 
     Raises ValueError for max_length below 1 or above the model's, or source_ids not
-    [B, Ls]; TypeError for source_ids not integers.
+    [B, Ls]; TypeError for source_ids not integers; IndexError for an id that the
+    vocabulary does not have.
     Taught in: chapter 2, section "Decoding".
     """
     check_decoding(model, source_ids, max_length)

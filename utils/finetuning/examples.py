@@ -6,11 +6,12 @@ Source: Devlin et al. 2019, appendix A.3; Vaswani et al. 2017, section 5.1.
 Taught in: chapter 3, section "Batches by length".
 """
 
-import re
 import reprlib
 
 import numpy as np
 import torch
+
+from utils.inputs import check_sentences
 
 
 def labelled_splits(dataset, seed=0):
@@ -100,24 +101,6 @@ class Examples:
         if self.labels is not None:
             labels = self.labels[torch.as_tensor(places)].to(device)
         return inputs, labels
-
-
-def check_sentences(sentences):
-    """The sentences as a list of strings; a clear error for what is none."""
-    if isinstance(sentences, (str, bytes)) or not hasattr(sentences, "__iter__"):
-        raise TypeError(f"a list of sentences is needed, not {reprlib.repr(sentences)}")
-    sentences = list(sentences)
-    if not sentences:
-        raise ValueError("There are no sentences to encode.")
-    for place, sentence in enumerate(sentences):
-        if not isinstance(sentence, str):
-            raise TypeError(f"Sentence {place} is no text: {reprlib.repr(sentence)}")
-        if re.search("[\ud800-\udfff]", sentence):
-            raise ValueError(
-                f"Sentence {place} has half a character (a lone surrogate), as text "
-                f"that was decoded wrongly has: {reprlib.repr(sentence)}"
-            )
-    return sentences
 
 
 def check_labels(labels, number):

@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from utils.inputs import require_ids, require_tensor
 from utils.pretraining.packing import document_mask, document_numbers, row_positions
 from utils.pretraining.recipe import PAD
 from utils.pretraining_tasks import IGNORED
@@ -34,7 +35,11 @@ class MaskedOnly(nn.Module):
         The sum and not the mean: the batches of an update, and its processes, have
         different numbers of masked tokens, and the mean of their means would be
         another number than the mean of all.
+        Raises TypeError for what are no integers, ValueError for shapes that differ,
+        IndexError for an id or a label that the vocabulary does not have.
         """
+        require_ids(input_ids, "input_ids")
+        require_tensor(require_ids(labels, "labels"), "labels", shape=input_ids.shape)
         if not len(input_ids):  # a process that got no rows takes part with an empty one
             input_ids = labels.new_full((1, labels.size(1)), PAD)
             labels = torch.full_like(input_ids, IGNORED)
@@ -46,7 +51,7 @@ class MaskedOnly(nn.Module):
         ).last_hidden_state  # [B, L, d]
         asked = labels != IGNORED
         logits = self.model.lm_head(hidden_states[asked])  # [M, V]
-        return F.cross_entropy(logits.float(), labels[asked], reduction="sum")
+        return F.cross_entropy(logits.float(), labels[asked].long(), reduction="sum")
 
 
 def original_ids(input_ids, labels):

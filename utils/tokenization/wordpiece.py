@@ -23,6 +23,8 @@ import sys
 import unicodedata
 from typing import NamedTuple
 
+from utils.inputs import require_text
+
 SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 
 
@@ -387,13 +389,6 @@ def read_settings(tokenizer):
             f"{', '.join(sorted(added ^ known))}."
         )
     return settings
-
-
-def require_text(text):
-    """The text; TypeError for anything else, as a list would be taken for a text."""
-    if not isinstance(text, str):
-        raise TypeError(f"a text is a string; this is a {type(text).__name__}.")
-    return text
 
 
 def room_for_tokens(max_length, special):
