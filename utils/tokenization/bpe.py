@@ -23,6 +23,7 @@ import math
 from collections import Counter, defaultdict
 from collections.abc import Mapping
 from itertools import count, pairwise
+from operator import index
 from pathlib import Path
 
 import regex  # Python's own `re` has no \p{L}, "a letter of any alphabet"
@@ -63,11 +64,12 @@ ALPHABET = sorted(UNICODE_TO_BYTE)  # the first 256 pieces, in the order of thei
 def to_byte_characters(text):
     """The UTF-8 bytes of a text, one visible character for each: "año" is "aÃ±o".
 
-    Raises ValueError for half a surrogate pair, which is no character and has no bytes.
+    Raises ValueError for half a surrogate pair, which is no character and has no bytes;
+    TypeError for what is not a string.
     Taught in: chapter 4, section "Text into bytes, bytes into pieces".
     """
     try:
-        return "".join(map(BYTE_TO_UNICODE.__getitem__, text.encode()))
+        return "".join(map(BYTE_TO_UNICODE.__getitem__, require_text(text).encode()))
     except UnicodeEncodeError as error:
         raise ValueError(
             f"{text[error.start]!a} is half of a surrogate pair, which UTF-8 cannot "
@@ -80,7 +82,7 @@ def pre_tokenize(text):
 
     The word is in byte characters, its place in characters of the text. A word takes
     the space before it, so nothing is lost: " a año" has the words Ġa and ĠaÃ±o.
-    Raises TypeError for what is not a string.
+    Raises what `to_byte_characters` raises.
     Source: Radford et al. 2019, section 2.2.
     Taught in: chapter 4, section "Text into bytes, bytes into pieces".
     """
@@ -93,7 +95,8 @@ def count_words(texts):
 
     texts: an iterable of strings. A merge is decided by counts alone, so this is all
     that training reads: a book of 200,000 words has some 10,000 different ones.
-    Raises TypeError for one string, whose characters would be taken for texts.
+    Raises TypeError for one string, whose characters would be taken for texts, and what
+    `to_byte_characters` raises.
     Taught in: chapter 4, section "Text into bytes, bytes into pieces".
     """
     if isinstance(texts, str):
@@ -138,7 +141,7 @@ def train_naive(words, number_of_merges, min_frequency=2):
     nothing outside, so the same letters always grow together in the same steps.
 
     Raises ValueError for no words, a word that is not in byte characters, a negative
-    number_of_merges, or a min_frequency below 1.
+    number_of_merges, or a min_frequency below 1; TypeError for words without counts.
     Source: Sennrich et al. 2016, algorithm 1.
     Taught in: chapter 4, section "Text into bytes, bytes into pieces".
     """
@@ -247,7 +250,8 @@ class ByteLevelBPE:
 
     Raises ValueError for a merge of pieces that are unknown at its turn, a piece made
     twice, a special token that is there twice, empty or a piece too, or a vocabulary
-    that lacks a piece.
+    that lacks a piece; TypeError, here and in every method, for a text, merges or special
+    tokens that are none.
     Source: Radford et al. 2019, section 2.2; Liu et al. 2019, section 4.4.
     Taught in: chapter 4, section "Text into bytes, bytes into pieces".
     """
@@ -422,11 +426,12 @@ class ByteLevelBPE:
         Only the white space that a special token took (`takes_space`) does not come
         back. Where ids are cut inside a character its bytes are no UTF-8: each such
         stretch becomes one "\ufffd" (errors="replace").
-        Raises ValueError for an id that the vocabulary does not have.
+        Raises ValueError for an id that the vocabulary does not have, TypeError for what
+        are no integers.
         Taught in: chapter 4, section "Text into bytes, bytes into pieces".
         """
         try:
-            pieces = [self.piece_of[int(id)] for id in ids]
+            pieces = [self.piece_of[index(id)] for id in ids]
         except KeyError as error:
             raise ValueError(f"the vocabulary has no id {error.args[0]}.") from None
         return b"".join(map(self._bytes, pieces)).decode(errors="replace")
@@ -442,6 +447,7 @@ class ByteLevelBPE:
         """Write vocab.json and merges.txt, which `transformers` and `tokenizers` read.
 
         The folder is made if it is not there. `takes_space` is in neither file.
+        Raises OSError where the folder cannot be written, TypeError for what is no path.
         Taught in: chapter 4, section "The same merges as the library".
         """
         folder = Path(folder)
@@ -457,7 +463,8 @@ class ByteLevelBPE:
         """Read what `save` wrote, or vocab.json and merges.txt from elsewhere.
 
         Entries that are neither a byte nor made by a merge are the special tokens.
-        Raises ValueError for a file that is not of this form, and what the class does.
+        Raises ValueError for a file that is not of this form, OSError for one that cannot
+        be read, TypeError for what is no path, and what the class does.
         Taught in: chapter 4, section "The same merges as the library".
         """
         merges = read_merges(Path(folder) / "merges.txt")

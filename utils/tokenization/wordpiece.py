@@ -21,6 +21,7 @@ import json
 import re
 import sys
 import unicodedata
+from operator import index
 from typing import NamedTuple
 
 from utils.inputs import require_text
@@ -51,23 +52,25 @@ def is_control(character):
 
     A tab and the two ends of line are control characters for Unicode, but BERT's
     tokenizer takes them as spaces.
+    Raises TypeError for what is not one character.
     Taught in: chapter 3, section "WordPiece, applied".
     """
+    category = unicodedata.category(character)
     if character in "\t\n\r":
         return False
-    return character == "\ufffd" or unicodedata.category(character) in (
-        "Cc", "Cf", "Co", "Cs"
-    )  # fmt: skip
+    return character == "\ufffd" or category in ("Cc", "Cf", "Co", "Cs")
 
 
 def is_punctuation(character):
     """True for Unicode's punctuation, and for all of ASCII but letters and digits.
 
     Unicode calls $ + < = > ^ ` | ~ symbols; BERT's tokenizer cuts at them too.
+    Raises TypeError for what is not one character.
     Taught in: chapter 3, section "WordPiece, applied".
     """
+    category = unicodedata.category(character)
     ascii_mark = "!" <= character <= "~" and not character.isalnum()
-    return ascii_mark or unicodedata.category(character).startswith("P")
+    return ascii_mark or category.startswith("P")
 
 
 CHINESE = (
@@ -81,6 +84,7 @@ def is_chinese(character):
     """True for ideographs, which Chinese and Japanese write without spaces between.
 
     Kana and Hangul are not among them: they are cut as other alphabets are.
+    Raises TypeError for what is not one character.
     Taught in: chapter 3, section "WordPiece, applied".
     """
     return any(first <= ord(character) <= last for first, last in CHINESE)
@@ -90,6 +94,7 @@ def is_chinese(character):
 def normalize_character(character, lowercase, strip_accents):
     """What one character becomes: nothing, itself, or several characters.
 
+    Raises TypeError for what is not one character.
     Taught in: chapter 3, section "WordPiece, applied".
     """
     if is_control(character):
@@ -127,7 +132,9 @@ class WordPiece:
     strip_accents: None does as `lowercase` does, which is BERT's way.
 
     Of SPECIAL_TOKENS, those in the vocabulary are kept whole where a text has them.
-    Raises ValueError for a vocabulary without `unknown`, or with a piece or id twice.
+    Raises ValueError for a vocabulary without `unknown`, or with a piece or id twice;
+    TypeError for a vocabulary that is none, and, in every method, for a text that is no
+    string.
     Source: Devlin et al. 2019, section 3, "Input/Output Representations".
     Taught in: chapter 3, section "WordPiece, applied".
     """
@@ -327,11 +334,12 @@ class WordPiece:
         What normalisation took away cannot come back: capitals, accents, which spaces
         there were (none can be told from one, before a full stop too), control
         characters, and whatever became [UNK].
-        Raises ValueError for an id that the vocabulary does not have.
+        Raises ValueError for an id that the vocabulary does not have, TypeError for what
+        are no integers.
         Taught in: chapter 3, section "WordPiece, applied".
         """
         try:
-            pieces = [self.piece_of[int(id)] for id in ids]
+            pieces = [self.piece_of[index(id)] for id in ids]
         except KeyError as error:
             raise ValueError(f"the vocabulary has no id {error.args[0]}") from None
         return " ".join(pieces).replace(" " + self.CONTINUES, "")
