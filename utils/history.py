@@ -21,6 +21,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import softmax
 
+from utils.inputs import require_text
 from utils.plots import BLUE, Picture, new_figure, picture
 from utils.sources.formats import read_yaml
 
@@ -70,7 +71,9 @@ def load_timeline(path=TIMELINE) -> list[Event]:
     Raises:
         TimelineError: no list, an unknown or missing field, a malformed date, no source
             or more than one, an arXiv id of another month, a duplicate, or an entry
-            that is out of order. The message names the file and the entry.
+            that is out of order, or a file that cannot be read. The message names the
+            file and the entry.
+        TypeError: what is no path.
     Taught in: chapter 1, section "A timeline that is checked".
     """
     raw = read_yaml(path, TimelineError)
@@ -151,10 +154,12 @@ def timeline_figure(events, alt: str) -> Picture:
 def letters(text: str) -> str:
     """The text in 27 symbols: a to z without accents, and one space between words.
 
+    Raises:
+        TypeError: what is no text.
     Source: the alphabet of Shannon 1951, "Prediction and Entropy of Printed English".
     Taught in: chapter 1, section "Markov: the next letter depends on this one".
     """
-    plain = unicodedata.normalize("NFD", text.lower())
+    plain = unicodedata.normalize("NFD", require_text(text).lower())
     plain = "".join(c for c in plain if not unicodedata.combining(c))
     return " ".join(re.findall("[a-z]+", plain))
 
@@ -169,6 +174,8 @@ def vowels_and_consonants(text: str) -> str:
 
     Spaces and signs are left out. `y` counts as a consonant.
 
+    Raises:
+        TypeError: what is no text.
     Source: Markov 1913, on the first 20,000 letters of *Eugene Onegin*.
     Taught in: chapter 1, section "Markov: the next letter depends on this one".
     """
@@ -182,11 +189,12 @@ def transition_matrix(sequence, states) -> np.ndarray:
 
     Raises:
         ValueError: a symbol that is no state, or a state that nothing follows.
+        TypeError: what is no sequence, or a symbol that is not hashable.
     Source: Markov 1906 and 1913.
     Taught in: chapter 1, section "Markov: the next letter depends on this one".
     """
     place = {state: i for i, state in enumerate(states)}
-    if strangers := sorted(set(sequence) - set(place)):
+    if strangers := sorted(set(sequence) - set(place), key=repr):
         raise ValueError(f"The sequence holds {strangers[0]!r}, which is not among the "
                          f"states {list(states)}.")
     path = np.array([place[symbol] for symbol in sequence], dtype=int)
@@ -235,6 +243,8 @@ def block_entropy(text: str, length: int) -> float:
     The text is read as a ring, its end joined to its start, so that each letter starts
     one block of every length.
 
+    Raises:
+        TypeError: what is no text.
     Source: Shannon 1948, section 7, G_N without its factor 1/N.
     Taught in: chapter 1, section "Shannon: how much is left to guess".
     """
@@ -250,6 +260,8 @@ def conditional_entropy(text: str, order: int) -> float:
     Estimated from the text's own frequencies, which makes it too low when the text is
     short for the order: compare `LetterModel.cross_entropy` on other text.
 
+    Raises:
+        TypeError: what is no text.
     Source: Shannon 1948, section 7, F_N with N = order + 1.
     Taught in: chapter 1, section "Shannon: how much is left to guess".
     """
@@ -263,6 +275,9 @@ class LetterModel:
     down to the uniform distribution: `prior` is how many observations that opinion is
     worth.
 
+    Raises:
+        ValueError: a negative order, no prior, or a text that is too short.
+        TypeError: here and in every method, for what is no text.
     Source: Shannon 1948, section 3; the smoothing is MacKay and Peto 1995.
     Taught in: chapter 1, section "Shannon: how much is left to guess".
     """
@@ -297,6 +312,8 @@ class LetterModel:
 
     def cross_entropy(self, text: str) -> float:
         """Bits a letter that the model needs for a text, seen or unseen."""
+        if not len(text):
+            raise ValueError("The text is empty: no letter is to be guessed.")
         bits = [
             -math.log2(self.probability(letter, text[max(i - self.order, 0) : i]))
             for i, letter in enumerate(text)
@@ -430,7 +447,13 @@ PICTURES = {
 
 
 def picture_of(name: str) -> np.ndarray:
-    """A stored picture as points [9, 9]: +1 for ink, -1 for paper."""
+    """A stored picture as points [9, 9]: +1 for ink, -1 for paper.
+
+    Raises:
+        ValueError: a name that no picture has.
+    """
+    if not isinstance(name, str) or name not in PICTURES:
+        raise ValueError(f"There is no picture {name!r}: choose one of {list(PICTURES)}.")
     rows = PICTURES[name].split()
     return np.array([[1.0 if point == "#" else -1.0 for point in row] for row in rows])
 

@@ -1,4 +1,4 @@
-"""What functions ask of a text, of ids, of a mask or of a file before they work with it.
+"""What functions ask of a text, of ids or of a mask before they work with it.
 
 One wrong argument ends deep inside a library, in an error about something else, or in an
 answer that looks like any other. Asked at the door, it is named.
@@ -6,10 +6,8 @@ answer that looks like any other. Asked at the door, it is named.
 
 import re
 import reprlib
-from pathlib import Path
 
 import torch
-import yaml
 
 
 # ----------------------------------------------------------------------------- texts
@@ -20,8 +18,8 @@ def require_text(text):
     return text
 
 
-def check_sentences(sentences):
-    """The sentences as a list of strings; a clear error for what is none.
+def check_sentences(sentences, what="Sentence"):
+    """The sentences as a list of strings; a clear error, of `what`, for what is none.
 
     Raises TypeError for what is no list of strings; ValueError for an empty list, and for
     half a surrogate pair, which no tokenizer of a library can read.
@@ -33,13 +31,21 @@ def check_sentences(sentences):
         raise ValueError("There are no sentences to encode.")
     for place, sentence in enumerate(sentences):
         if not isinstance(sentence, str):
-            raise TypeError(f"Sentence {place} is no text: {reprlib.repr(sentence)}")
+            raise TypeError(f"{what} {place} is no text: {reprlib.repr(sentence)}")
         if re.search("[\ud800-\udfff]", sentence):
             raise ValueError(
-                f"Sentence {place} has half a character (a lone surrogate), as text "
+                f"{what} {place} has half a character (a lone surrogate), as text "
                 f"that was decoded wrongly has: {reprlib.repr(sentence)}"
             )
     return sentences
+
+
+def require_texts(texts):
+    """The texts as a list: `check_sentences`, but ValueError for one string as well."""
+    texts = [] if isinstance(texts, str) else list(texts)
+    if not texts:
+        raise ValueError("a list of texts is needed that is not empty")
+    return check_sentences(texts, "Text")
 
 
 # -------------------------------------------------------------------- ids and masks
@@ -60,27 +66,19 @@ def require_tensor(value, name, dimensions=None, shape=None):
     return value
 
 
+def require_integers(value, name, what="integers"):
+    """The tensor; TypeError unless it holds integers of 64 or 32 bits."""
+    if require_tensor(value, name).dtype not in (torch.int64, torch.int32):
+        raise TypeError(f"{name} must hold {what} (torch.int64), not {value.dtype}")
+    return value
+
+
 def require_ids(ids, name):
     """The ids, a tensor of integers [B, L]; TypeError or ValueError for anything else."""
-    require_tensor(ids, name)
-    if ids.dtype not in (torch.int64, torch.int32):
-        raise TypeError(f"{name} must hold token ids (torch.int64), not {ids.dtype}")
+    require_integers(ids, name, "token ids")
     if ids.dim() != 2:
         raise ValueError(
             f"{name} must be [sentences, length], not {list(ids.shape)}; "
             f"for one sentence use {name}[None]"
         )
     return ids
-
-
-# ------------------------------------------------------------------------------ files
-def read_yaml(path, error):
-    """What a UTF-8 file of YAML holds; `error`, a type, where it cannot be read.
-
-    Raises TypeError for what is no path.
-    """
-    path = Path(path)
-    try:
-        return yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, yaml.YAMLError, RecursionError) as found:
-        raise error(f"{path}: cannot be read as YAML ({found})") from found

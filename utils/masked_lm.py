@@ -23,6 +23,13 @@ import torch.nn.functional as F
 
 from utils.bert import BertForMaskedLM
 from utils.english import PHENOMENA
+from utils.inputs import (
+    check_sentences,
+    require_ids,
+    require_integers,
+    require_tensor,
+    require_texts,
+)
 from utils.skipgram import centred
 from utils.transformer import inference
 
@@ -49,7 +56,7 @@ def fill_mask(model, tokenizer, text, top=5):
 
     Raises ValueError for a text without mask, or with more tokens than the model has
     positions; for a `top` that is no number from 1 to V; and for a model whose answer
-    is NaN.
+    is NaN. TypeError for what is no text.
     Taught in: chapter 4, section "What the model learned".
     """
     encoded = encode(model, tokenizer, [text])[0]
@@ -97,7 +104,8 @@ def pseudo_log_likelihood(model, tokenizer, sentences, batch_size=64) -> np.ndar
 
     Raises ValueError for one string instead of a list, a sentence without a piece, with
     a mask, or with more tokens than the model has positions; for a tokenizer without
-    padding or mask; and for a model whose answer is NaN.
+    padding or mask; and for a model whose answer is NaN. TypeError for what is no list of
+    texts.
     Source: Salazar et al. 2020, equation 1.
     Taught in: chapter 4, section "What the model learned".
     """
@@ -164,13 +172,16 @@ def minimal_pair_accuracy(score, pairs) -> pd.DataFrame:
     Returns a DataFrame, a row for each phenomenon in the order of PHENOMENA: its
     `field`, `n` pairs, `accuracy` (chance is 0.5), and its 95 % interval from `low` to
     `high`. The last row, "all", is over all the pairs.
-    Raises ValueError for no pairs, and what `prefer_good` raises.
+    Raises ValueError for no pairs, TypeError for what are none, and what `prefer_good`
+    raises.
     Source: Warstadt et al. 2020, section 4.
     Taught in: chapter 4, section "What the model learned".
     """
     pairs = list(pairs)
     if not pairs:
         raise ValueError("there are no pairs to score")
+    if strange := [p for p in pairs if not (hasattr(p, "good") and hasattr(p, "bad"))]:
+        raise TypeError(f"pairs have a good and a bad sentence, and {strange[0]!r} has not")
     texts = [s.text for s in (*(p.good for p in pairs), *(p.bad for p in pairs))]
     scores = np.asarray(score(texts))
     if scores.shape != (len(texts),):
@@ -249,11 +260,14 @@ def nearest_words(model, tokenizer, word, words=None, top=5) -> list[Neighbour]:
     words: the candidates; unless told, `whole_words(tokenizer)`. A word of several
     pieces has the mean of their vectors.
     Raises ValueError for a word that the tokenizer does not know, fewer than one
-    candidate, or a `top` below 1.
+    candidate, or a `top` below 1; TypeError for words that are no strings.
     Source: Mu, Bhat and Viswanath 2017, section 2, for the mean.
     Taught in: chapter 4, section "What the model learned".
     """
-    words = list(whole_words(tokenizer) if words is None else words)
+    if isinstance(words, str):
+        raise TypeError(f"words is one string; give a list of words, such as [{words!r}]")
+    words = whole_words(tokenizer) if words is None else words
+    word, *words = check_sentences([word, *words], "Word")
     words = [other for other in dict.fromkeys(words) if other != word]
     if not words or top < 1:
         raise ValueError(
@@ -304,8 +318,13 @@ def logits_at(model, input_ids, attention_mask, rows, places):
 
     input_ids, attention_mask: integers [B, L]. Nearly all the work of a small model is
     its output matrix, so the head is given the hidden states that are asked for.
-    Raises ValueError if a logit is NaN.
+    Raises ValueError if a logit is NaN or shapes differ, TypeError for what are no
+    integers, IndexError for an id or a place that there is not.
     """
+    require_ids(input_ids, "input_ids")
+    require_tensor(attention_mask, "attention_mask", shape=input_ids.shape)
+    require_tensor(require_integers(rows, "rows"), "rows", dimensions=1)
+    require_tensor(require_integers(places, "places"), "places", shape=rows.shape)
     inputs = {"input_ids": input_ids, "attention_mask": attention_mask}
     device = next(model.parameters()).device
     inputs = {name: tensor.to(device) for name, tensor in inputs.items()}
@@ -347,12 +366,11 @@ def longest_input(model) -> int:
 
 def encode(model, tokenizer, texts):
     """The encodings of texts by a fast tokenizer: a list; clear errors for misuse."""
-    if isinstance(texts, str) or not len(texts):
-        raise ValueError("a list of texts is needed that is not empty")
+    texts = require_texts(texts)
     for name in ("mask_token", "pad_token"):
         if getattr(tokenizer, name) is None:
             raise ValueError(f"the tokenizer has no {name}: a masked LM's has one")
-    encoded = tokenizer(list(texts), verbose=False).encodings
+    encoded = tokenizer(texts, verbose=False).encodings
     limit = longest_input(model)
     for text, encoding in zip(texts, encoded):
         if len(encoding.ids) > limit:

@@ -43,17 +43,19 @@ class Neighbours(ABC):
         words, left, right: ids [N], or one id for all; UNKNOWN (-1) for a neighbour
         that cannot be seen. For each pair of neighbours the probabilities of the V
         pieces sum to 1.
-        Raises ValueError for an id outside the vocabulary.
+        Raises ValueError for an id outside the vocabulary, and for what is no integer.
         """
-        # Copies, so that what is done to them here does not reach the caller's.
-        ids = [np.array(x, dtype=np.int64) for x in np.broadcast_arrays(
-            words, left, right)]  # fmt: skip
-        for x, name, least in zip(ids, ("words", "left", "right"), (0, -1, -1)):
+        given = np.broadcast_arrays(words, left, right)
+        for x, name, least in zip(given, ("words", "left", "right"), (0, -1, -1)):
+            if x.size and x.dtype.kind not in "iu":
+                raise ValueError(f"{name} must be ids, integers, not of {x.dtype}")
             if x.size and not least <= x.min() <= x.max() < self.vocab_size:
                 raise ValueError(
                     f"{name} has the ids {x.min()} to {x.max()}; the vocabulary has 0 "
                     f"to {self.vocab_size - 1}"
                 )
+        # Copies, so that what is done to them here does not reach the caller's.
+        ids = [np.array(x, dtype=np.int64) for x in given]
         return self._probability(*map(np.ravel, ids)).reshape(ids[0].shape)
 
     def losses(self, corrupted_ids, labels, hidden_ids, kept=0.1, random=0.1):
@@ -69,7 +71,8 @@ class Neighbours(ABC):
         P(w | x stands there) is in proportion to P(w) (kept [w = x] + random / V).
 
         Raises ValueError for shapes that differ, no label, an id or label outside the
-        vocabulary, or a share that is no probability.
+        vocabulary, or a share that is no probability; TypeError for hidden_ids that are
+        no list.
         Source: the shares are those of Devlin et al. 2019, section 3.1, task 1.
         Taught in: chapter 4, section "What the model learned".
         """
@@ -96,6 +99,7 @@ class Neighbours(ABC):
     def loss(self, corrupted_ids, labels, hidden_ids, kept=0.1, random=0.1) -> float:
         """The mean of `losses`: beside it stands a network's masked-LM loss.
 
+        Raises what `Neighbours.losses` raises.
         Taught in: chapter 4, section "What the model learned".
         """
         return float(
@@ -107,9 +111,12 @@ class Neighbours(ABC):
 
         Of a Bigram it is the log-probability of the sentence; of a Bidirectional, whose
         piece on the right is known before it is guessed, the pseudo-log-likelihood.
+        Raises ValueError for what are no ids [L] of the vocabulary.
         Taught in: chapter 4, section "What the model learned".
         """
-        ids = np.asarray(ids, dtype=np.int64)
+        ids = np.asarray(ids)
+        if ids.ndim != 1:
+            raise ValueError(f"ids are {list(ids.shape)}, not those of one sentence, [L]")
         left, right = beside(ids[None])
         return float(np.log(self.probability(ids, left[0], right[0])).sum())
 
@@ -147,7 +154,7 @@ class Unigram(Neighbours):
     def fit(cls, rows, vocab_size):
         """Count the pieces of `rows`, an iterable of ids (lists or arrays of any size).
 
-        Raises ValueError for rows without any id, or ids outside the vocabulary.
+        Raises what `positions` raises.
         """
         counts = np.zeros(vocab_size, dtype=np.int64)
         for _, words, _ in positions(rows, vocab_size):
@@ -171,7 +178,7 @@ class Bigram(Neighbours):
 
     @classmethod
     def fit(cls, rows, vocab_size):
-        """Count the pairs of pieces side by side; arguments and errors of `Unigram`."""
+        """Count the pairs of pieces side by side; arguments and errors of `Unigram.fit`."""
         counts, pairs = np.zeros(vocab_size, dtype=np.int64), Tally()
         for left, words, _ in positions(rows, vocab_size):
             counts += np.bincount(words, minlength=vocab_size)
@@ -222,7 +229,7 @@ class Bidirectional(Neighbours):
         """Count all but every `held_out`-th block of 256 positions; weigh by those.
 
         The blocks are of the whole text, not of a row: a long document is partly
-        counted and partly held out. Arguments and errors of `Unigram`, and ValueError
+        counted and partly held out. Arguments and errors of `Unigram.fit`, and ValueError
         where no two neighbours of a piece are left on one of the two sides.
         """
         if held_out < 2:
@@ -456,7 +463,8 @@ def positions(rows, vocab_size):
     """Every position of a stream of rows, about a million together: (left, word, right).
 
     rows: an iterable of ids, lists or arrays of any size. Yields three arrays [N].
-    Raises ValueError for ids outside the vocabulary, and for a stream without any id.
+    Raises ValueError for ids outside the vocabulary, and for a stream without any id;
+    TypeError for rows that are no list.
     """
     edge = np.array([UNKNOWN])  # between two rows, so that nothing is its neighbour
     waiting, size, found = [edge], 0, False

@@ -8,6 +8,8 @@ import copy
 import torch
 from torch import nn
 
+from utils.inputs import require_tensor
+
 
 def largest_difference(a, b):
     """The largest |a - b| of two tensors of one shape, as a float (NaN stays NaN).
@@ -33,9 +35,11 @@ def relative_differences(theirs, ours, inputs, modules=()):
     Returns two floats. Each difference is relative to the largest number of its
     tensor; the gradients of all the weights count as one tensor, because that of a
     key's bias is zero but for rounding: softmax takes no notice of it.
-    Raises ValueError where shapes differ, TypeError for modules of no known kind.
+    Raises ValueError where shapes differ, TypeError for modules of no known kind, and for
+    inputs that are no tensors.
     Taught in: chapter 2, section "Equal to PyTorch".
     """
+    inputs = [require_tensor(x, f"inputs[{i}]") for i, x in enumerate(inputs)]
     for module in modules:
         module.zero_grad()
     mixture, outputs, gradients = None, [], []

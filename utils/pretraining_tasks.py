@@ -13,11 +13,14 @@ prediction".
 import math
 import re
 from collections import defaultdict
+from operator import index
 from typing import NamedTuple
 
 import pandas as pd
 import torch
 import torch.nn.functional as F
+
+from utils.inputs import require_integers, require_tensor, require_text
 
 IGNORED = -100  # the label that cross-entropy passes over, in PyTorch and everywhere
 
@@ -83,7 +86,7 @@ def corrupt(
 
 def is_special(input_ids, special_ids):
     """True where an id is one of special_ids: booleans of the shape of input_ids."""
-    special = torch.as_tensor(list(special_ids), dtype=torch.long)
+    special = torch.tensor(list(map(index, special_ids)), dtype=torch.long)
     return torch.isin(input_ids, special.to(input_ids.device))
 
 
@@ -142,9 +145,13 @@ def corruption_report(
     there z is 0 or infinite. z is missing where there is nothing to count.
     A random id is the original or [MASK] with probability 1/V each, and then looks kept
     or masked: the expected numbers take that into account.
-    Raises ValueError for shapes that differ.
+    Raises ValueError for shapes that differ, TypeError for what are no tensors, and for
+    special ids that are no integers.
     Taught in: chapter 3, section "Masked language modelling".
     """
+    named = {"input_ids": input_ids, "corrupted": corrupted, "labels": labels}
+    for name, ids in named.items():
+        require_tensor(ids, name)
     if not input_ids.shape == corrupted.shape == labels.shape:
         shapes = [list(ids.shape) for ids in (input_ids, corrupted, labels)]
         raise ValueError(f"input_ids, corrupted and labels differ in shape: {shapes}")
@@ -201,10 +208,12 @@ def masked_lm_loss(logits, labels):
     Learning" does in its BERT. Mask first, or ask for `reduction="none"`.
 
     Raises ValueError where the shapes do not fit, or no token was chosen (the mean of
-    nothing would be NaN, and every weight NaN after the next step).
+    nothing would be NaN, and every weight NaN after the next step); TypeError for labels
+    that are no integers, IndexError for one that is no id.
     Source: Devlin et al. 2019, section 3.1, task 1.
     Taught in: chapter 3, section "Masked language modelling".
     """
+    require_integers(labels, "labels")
     if logits.shape[:-1] != labels.shape:
         raise ValueError(
             f"logits [B, L, V] need a label for each token, [B, L]: logits are "
@@ -216,7 +225,7 @@ def masked_lm_loss(logits, labels):
             f"predict. Take a larger batch, or corrupt it again."
         )
     return F.cross_entropy(
-        logits.flatten(0, -2), labels.flatten(), ignore_index=IGNORED
+        logits.flatten(0, -2), labels.flatten().long(), ignore_index=IGNORED
     )
 
 
@@ -331,11 +340,14 @@ def encode_pairs(pairs, tokenizer, max_length=None):
     Returns input_ids, token_type_ids and attention_mask (1 token, 0 padding), integers
     [B, L], and next_sentence_labels [B]: 0 where the second is the next sentence and
     1 where it is not, as in BERT's code and in `transformers`.
-    Raises ValueError for no pairs, or a vocabulary without [PAD].
+    Raises ValueError for no pairs, or a vocabulary without [PAD]; TypeError for what are
+    no pairs of texts.
     Taught in: chapter 3, section "Next sentence prediction".
     """
     if not pairs:
         raise ValueError("there are no pairs to encode")
+    if strange := [pair for pair in pairs if not isinstance(pair, Pair)]:
+        raise TypeError(f"pairs are what next_sentence_pairs makes, not {strange[0]!r}")
     if "[PAD]" not in tokenizer.special_tokens:
         raise ValueError("the tokenizer's vocabulary has no [PAD] to fill a batch with")
     encoded = [tokenizer.encode(pair.first, pair.second, max_length) for pair in pairs]
@@ -374,10 +386,11 @@ def split_sentences(paragraph):
     sentence prediction half a sentence would do more harm than a double one. No
     character is lost but the spaces between.
     Made for the alphabets of Western Europe.
+    Raises TypeError for what is no text.
     Taught in: chapter 3, section "Next sentence prediction".
     """
     sentences, start = [], 0
-    for match in SENTENCE_END.finditer(paragraph):
+    for match in SENTENCE_END.finditer(require_text(paragraph)):
         before = paragraph[start : match.start()]
         word = before.split()[-1].lstrip("\"'“‘«([").lower() if before.split() else ""
         numbered = word == "no" and paragraph[match.end()].isdigit()  # "No. 1"

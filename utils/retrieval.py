@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from sklearn.feature_extraction.text import TfidfVectorizer
 
+from utils.inputs import check_sentences, require_tensor, require_texts
 from utils.sources.formats import read_yaml
 
 EVALUATION = Path(__file__).parents[1] / "chapters" / "evaluation.yml"
@@ -25,6 +26,7 @@ def load_evaluation(path=EVALUATION) -> dict:
 
     Raises:
         ValueError: the file is no YAML or no list of tasks by name, or a task is empty.
+        TypeError: what is no path.
     """
     tasks = read_yaml(path, ValueError)
     if not isinstance(tasks, dict) or not all(tasks.values()):
@@ -41,9 +43,13 @@ def mean_pooling(hidden_states, attention_mask):
         attention_mask: [B, L]; 1 for a token, 0 for padding.
     Returns:
         [B, hidden_size].
+    Raises:
+        TypeError: a mask that is no tensor.
+        ValueError: a mask of another shape.
     Source: Reimers and Gurevych 2019, section 3 (the MEAN strategy).
     Taught in: chapter 1, section "A text becomes a vector".
     """
+    require_tensor(attention_mask, "attention_mask", shape=hidden_states.shape[:2])
     weight = attention_mask.unsqueeze(-1).to(hidden_states.dtype)  # [B, L, 1]
     return (hidden_states * weight).sum(1) / weight.sum(1).clamp(min=1)
 
@@ -57,11 +63,10 @@ def encode(encoder, tokenizer, texts, batch_size=32, max_length=128) -> np.ndarr
 
     Raises:
         ValueError: no texts, or one string instead of a list of them.
+        TypeError: what is no text.
     Taught in: chapter 1, section "A text becomes a vector".
     """
-    if isinstance(texts, str) or not len(texts):
-        raise ValueError("encode() takes a list of texts that is not empty.")
-    texts = list(texts)
+    texts = require_texts(texts)
     tokens = tokenizer(texts, truncation=True, max_length=max_length)
     by_length = sorted(range(len(texts)), key=lambda i: len(tokens["input_ids"][i]))
     vectors = [None] * len(texts)
@@ -84,10 +89,15 @@ def tfidf(corpus) -> TfidfVectorizer:
 
     Its rows have length one, so `cosine` serves both kinds of vectors.
 
+    Raises:
+        ValueError: a corpus without any word.
+        TypeError: what is no list of texts.
     Source: Salton and Buckley 1988; logarithmic term weights, cosine normalisation.
     Taught in: chapter 1, section "Search".
     """
-    return TfidfVectorizer(sublinear_tf=True, token_pattern=r"(?u)\b\w+\b").fit(corpus)
+    return TfidfVectorizer(sublinear_tf=True, token_pattern=r"(?u)\b\w+\b").fit(
+        check_sentences(corpus, "Text")
+    )
 
 
 def cosine(left, right) -> np.ndarray:
@@ -100,7 +110,15 @@ def cosine(left, right) -> np.ndarray:
 
 
 def search(scores, titles, count=3) -> list[tuple[str, float]]:
-    """Title and score of the best `count` documents of one query's scores [N]."""
+    """Title and score of the best `count` documents of one query's scores [N].
+
+    Raises:
+        ValueError: not one title for each score.
+        TypeError: titles that are no list.
+    """
+    titles = list(titles)
+    if len(titles) != len(scores):
+        raise ValueError(f"{len(titles)} titles, {len(scores)} scores: one for each is needed.")
     best = np.argsort(-np.asarray(scores), kind="stable")[:count]
     return [(titles[i], round(float(scores[i]), 3)) for i in best]
 

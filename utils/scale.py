@@ -186,7 +186,8 @@ def load_models(path=MODELS) -> list[PublishedModel]:
 
     Raises:
         ModelsError: no list, an unknown or missing field, or a value of another type;
-            the message names the file and the entry.
+            the message names the file and the entry. A file that cannot be read.
+        TypeError: what is no path.
     Taught in: chapter 1, section "Compute".
     """
     raw = read_yaml(path, ModelsError)

@@ -50,6 +50,9 @@ def quote(name: str, value) -> None:
 
     In the book nothing is displayed here: the sentence shows the value. In a plain
     notebook, whose text cannot refer to a value, the value is printed by name.
+
+    Raises:
+        UnicodeEncodeError: a name or a value with half a surrogate pair.
     """
     text = str(value)
     if "COURSE_BOOK" in os.environ:

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 import torch
 import torch.nn.functional as F
 
+from utils.inputs import require_integers, require_tensor
+
 # The slides' sentence and two more with the same words: their book trains on a text
 # of this kind, a few short sentences repeated many times.
 SENTENCES = (
@@ -38,7 +40,7 @@ def skipgram_pairs(tokens, window):
 
     tokens: a list. Returns a list of pairs, in the order of the text; the ends of the
     list have fewer neighbours.
-    Raises ValueError for a window below 1.
+    Raises ValueError for a window below 1, TypeError for tokens that are no list.
     Source: Mikolov et al. 2013b, equation 1.
     Taught in: chapter 2, section "Word vectors".
     """
@@ -55,6 +57,7 @@ def skipgram_pairs(tokens, window):
 def word_ids(sentences):
     """Number the words in the order of their first appearance: word -> id.
 
+    Raises TypeError for what are no lists of words.
     Taught in: chapter 2, section "Word vectors".
     """
     words = dict.fromkeys(word for sentence in sentences for word in sentence)
@@ -64,7 +67,8 @@ def word_ids(sentences):
 def pair_ids(sentences, vocabulary, window):
     """The pairs of all the sentences as two integer tensors [N]: centres, contexts.
 
-    Raises ValueError where no sentence has two words, KeyError for an unknown word.
+    Raises ValueError where no sentence has two words, KeyError for an unknown word,
+    TypeError for what are no lists of words.
     Taught in: chapter 2, section "Word vectors".
     """
     pairs = [
@@ -87,9 +91,12 @@ def softmax_gradients(input_vectors, output_vectors, centres, contexts):
 
     input_vectors, output_vectors: [V, D]. Returns the loss (a scalar) and the two
     gradients, [V, D] each.
+    Raises TypeError or ValueError for centres or contexts that are no integers [N];
+    IndexError or RuntimeError for a word that there is not.
     Source: Mikolov et al. 2013b, equation 2.
     Taught in: chapter 2, section "Word vectors".
     """
+    check_pairs(centres, contexts)
     v = input_vectors[centres]  # [N, D]
     log_probs = (v @ output_vectors.T).log_softmax(-1)  # [N, V]
     loss = -log_probs.gather(1, contexts[:, None]).mean()
@@ -112,9 +119,11 @@ def negative_sampling_gradients(
 
     input_vectors, output_vectors: [V, D]; negatives: integers [N, K]. Returns the loss
     and the two gradients, [V, D] each.
+    Raises what `softmax_gradients` raises.
     Source: Mikolov et al. 2013b, equation 4.
     Taught in: chapter 2, section "Word vectors".
     """
+    check_pairs(centres, contexts)
     v = input_vectors[centres]  # [N, D]
     words = torch.cat([contexts[:, None], negatives], dim=1)  # [N, 1 + K]
     u = output_vectors[words]  # [N, 1 + K, D]
@@ -131,6 +140,14 @@ def negative_sampling_gradients(
         0, words.flatten(), (error[..., None] * v[:, None]).flatten(0, 1)
     )
     return loss, input_gradient, output_gradient
+
+
+def check_pairs(centres, contexts):
+    """Raise TypeError or ValueError unless both are integers [N], one for each pair."""
+    require_tensor(require_integers(centres, "centres"), "centres", dimensions=1)
+    require_tensor(require_integers(contexts, "contexts"), "contexts", shape=centres.shape)
+    if not len(centres):
+        raise ValueError("there are no pairs: the mean of their losses would be NaN")
 
 
 # ------------------------------------------------------------------- training
@@ -157,7 +174,8 @@ def train_skipgram(
     the power 3/4; 0 for the full softmax.
 
     Returns WordVectors.
-    Raises ValueError where no sentence has two words.
+    Raises ValueError where no sentence has two words, TypeError for what are no lists of
+    words.
     Source: Mikolov et al. 2013b, sections 2 and 2.2.
     Taught in: chapter 2, section "Word vectors".
     """

@@ -19,8 +19,9 @@ from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
 from torch import nn
 
 from utils import bert
-from utils.finetuning.examples import Examples, check_sentences
+from utils.finetuning.examples import Examples
 from utils.finetuning.models import linear_probe, probabilities, sentence_features
+from utils.inputs import check_sentences
 from utils.sources import formats
 from utils.tokenization import WordPiece
 
@@ -71,7 +72,7 @@ class AcceptabilityClassifier:
         The model stays as it is; a linear layer is fitted on its vectors of [CLS].
 
         Raises ValueError unless there is one name for each sentence, and two names or
-        more in all.
+        more in all; TypeError for what is no list of sentences.
         """
         examples, names = self._examples(sentences), list(phenomena)
         if len(names) != len(examples):
@@ -139,8 +140,8 @@ class AcceptabilityClassifier:
 
         `AutoModelForSequenceClassification.from_pretrained(folder)` gives the same
         logits. `SHA256SUMS` lists the sums of the files. The folder appears when it is
-        whole. Raises FileExistsError for a folder that is there and not empty, and
-        OSError for one that cannot be written.
+        whole. Raises FileExistsError for a folder that is there and not empty, OSError
+        for one that cannot be written, TypeError for what is no path.
         """
         folder = Path(folder)
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
@@ -184,7 +185,8 @@ class AcceptabilityClassifier:
         """The classifier that `save` wrote. Safetensors only; nothing is downloaded.
 
         Raises FileNotFoundError for a folder that lacks a file, ValueError for one
-        that is damaged or holds another kind of model.
+        that is damaged or holds another kind of model, OSError for a path that the
+        system cannot look up, TypeError for what is none.
         """
         folder = Path(folder)
         needed = ["config.json", "model.safetensors", "tokenizer.json"]

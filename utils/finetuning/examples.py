@@ -7,6 +7,7 @@ Taught in: chapter 3, section "Batches by length".
 """
 
 import reprlib
+from collections.abc import Mapping
 
 import numpy as np
 import torch
@@ -25,9 +26,12 @@ def labelled_splits(dataset, seed=0):
     Returns {"train", "validation", "test": DataFrame}, one row a sentence; the training
     sentences are shuffled.
     Raises ValueError where a split is missing or empty, where some labels are hidden
-    and others are not, and where one training sentence cannot be divided.
+    and others are not, and where one training sentence cannot be divided; TypeError for
+    what is no dict of splits.
     Taught in: chapter 3, section "Sentences that a grammar wrote".
     """
+    if not isinstance(dataset, Mapping):
+        raise TypeError(f"a dict of splits is needed, not {reprlib.repr(dataset)}")
     names = ("train", "validation", "test")
     if lacking := [name for name in names if name not in dataset or not dataset[name]]:
         raise ValueError(f"the data set has no sentences in its split {lacking[0]!r}")

@@ -86,13 +86,19 @@ SCORES = {
 
 
 def scores(labels, predictions):
-    """All five scores of one column of predictions: name -> value."""
+    """All five scores of one column of predictions: name -> value.
+
+    Raises ValueError as `confusion` does.
+    """
     cells = confusion(labels, predictions)
     return {name: score(*cells) for name, score in SCORES.items()}
 
 
 def mcc(labels, predictions):
-    """`matthews` of labels and predictions [N]."""
+    """`matthews` of labels and predictions [N].
+
+    Raises ValueError as `confusion` does.
+    """
     return matthews(*confusion(labels, predictions))
 
 

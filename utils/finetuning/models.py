@@ -11,6 +11,7 @@ from sklearn.linear_model import LogisticRegression
 from torch import nn
 
 from utils import bert
+from utils.finetuning.examples import check_labels
 from utils.retrieval import mean_pooling
 
 
@@ -37,6 +38,7 @@ def start_from_probe(model, pooled, labels, strength=0.5):
     Underperform Out-of-Distribution" (linear probing, then fine-tuning).
     Taught in: chapter 3, section "The baselines".
     """
+    labels = check_labels(labels, len(pooled))
     found, expected = np.unique(labels).tolist(), list(range(model.config.num_labels))
     if found != expected:
         raise ValueError(

@@ -131,7 +131,8 @@ def trainer(
     `model` is one of `transformers`. The Trainer writes to `folder` only what it is
     asked to save. Its losses are in `trainer.state.log_history`.
 
-    Raises TypeError for another model; ValueError as `fine_tune` does.
+    Raises TypeError for another model; ValueError as `fine_tune` does; OSError for a
+    folder that cannot be written.
     Taught in: chapter 3, section "The same with Trainer".
     """
     if not isinstance(model, transformers.PreTrainedModel):

@@ -94,7 +94,7 @@ def _from_hub(entry, patterns, repo_type: str, otherwise=hub.OTHERWISE) -> Path:
 
 def _known(name: str, names, kind: str) -> str:
     """`name`, when the course knows it; the error lists the names and the closest."""
-    if name in names:
+    if isinstance(name, str) and name in names:
         return name
     close = difflib.get_close_matches(str(name), names, n=1)
     hint = f" Did you mean {close[0]!r}?" if close else ""

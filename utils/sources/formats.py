@@ -30,7 +30,10 @@ class Document:
 
 
 class Text(Sequence):
-    """A text: a sequence of `Document`, with the provenance of the whole."""
+    """A text: a sequence of `Document`, with the provenance of the whole.
+
+    Raises TypeError for documents that are no list.
+    """
 
     def __init__(self, documents, provenance=None):
         self.documents = tuple(documents)
@@ -159,7 +162,7 @@ def read_yaml(path: Path, kind: type[ValueError] = SourceError):
         return yaml.safe_load(read_text(Path(path)))
     except SourceError as error:
         raise kind(str(error)) from error
-    except (yaml.YAMLError, ValueError) as error:  # a date that is none is a ValueError
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: a date that is none
         reason = " ".join(str(error).split())
         raise kind(f"{path}: the file is damaged or is not YAML ({reason})") from error
 
