@@ -3,7 +3,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3 || echo python)
 RUN := .venv/bin/python
 PORT ?= 8000
 
-.PHONY: book test test-site faults sync serve notebooks dist bench clean
+.PHONY: book test test-site faults sync serve notebooks dist bench lock audit clean
 
 book: notebooks node_modules/ready ## execute every chapter and build the site in _site/
 	$(RUN) -m tools.build
@@ -39,6 +39,12 @@ notebooks: .venv/ready   ## write the plain notebook beside each chapter
 bench: book              ## measure what the course promises; ARGS=--quick takes three minutes
 	$(RUN) -m benchmarks $(ARGS)
 
+lock: .venv/ready        ## pin what requirements.in asks for, and what comes with it, with hashes
+	$(RUN) -m tools.lock $(ARGS)
+
+audit: .venv/ready       ## ask whether a known weakness concerns what is pinned; needs the network
+	$(RUN) -m tools.audit
+
 clean:                   ## remove everything that was built, but not .venv
 	rm -rf _build _site dist
 
@@ -46,8 +52,8 @@ node_modules/ready: package-lock.json .venv/ready
 	$(RUN) -m tools.node ci --loglevel=error
 	@touch node_modules/ready
 
-.venv/ready: requirements.txt
+.venv/ready: requirements.txt requirements-cuda.txt
 	$(PYTHON) -c 'import sys; sys.exit(not (3, 11, 5) <= sys.version_info[:3] < (3, 12) and "The course needs Python 3.11, 3.11.5 or later: make PYTHON=/path/to/python3.11 ...")'
 	$(PYTHON) -m venv .venv
-	.venv/bin/pip install --quiet --disable-pip-version-check -r requirements.txt
+	$(RUN) -m tools.install
 	touch .venv/ready

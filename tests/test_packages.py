@@ -38,7 +38,7 @@ def test_everything_that_the_course_needs_is_here():
 
 
 def test_every_package_is_pinned(root):
-    pins = (root / "requirements.txt").read_text().lower()
+    pins = (root / "requirements.in").read_text().lower()
     for name in packages.PACKAGES.values():
         assert f"\n{name.lower()}==" in pins, name
 

@@ -128,13 +128,13 @@ def provenance(run: Run, language: str) -> tuple[list[tuple[str, ...]], list[str
 def packages(requirements: str) -> list[tuple[str, str, str]]:
     """(name, installed version, what it does) of the packages that are asked for by name.
 
-    `requirements` is the text of requirements.txt, whose comments head its parts, up to a
-    semicolon; the last part is what the others bring with them, and is left to that file.
+    `requirements` is the text of requirements.in, whose comments head its parts, up to a
+    semicolon; the first part is about the file itself.
 
     Raises:
         StatusError: a package of the file is not installed.
     """
-    *parts, _ = re.split(r"\n\n(?=# )", requirements.strip())
+    _, *parts = re.split(r"\n\n(?=# )", requirements.strip())
     found = []
     for part in parts:
         purpose = re.match(r"# ([^;\n]*)", part)[1]
@@ -142,7 +142,7 @@ def packages(requirements: str) -> list[tuple[str, str, str]]:
             try:
                 found.append((name, importlib.metadata.version(name), purpose))
             except importlib.metadata.PackageNotFoundError:
-                raise StatusError(f"requirements.txt names {name}, which is not installed: "
+                raise StatusError(f"requirements.in names {name}, which is not installed: "
                                   "`make book` installs it") from None
     return found
 
@@ -228,7 +228,7 @@ class Status(SphinxDirective):
                 *(nodes.paragraph("", text) for text in sentences)]
 
     def versions(self) -> list:
-        rows = packages((ROOT / "requirements.txt").read_text("utf-8"))
+        rows = packages((ROOT / "requirements.in").read_text("utf-8"))
         if (lock := ROOT / "package-lock.json").exists():
             rows += npm_packages(lock.read_text("utf-8"))
         rows = [(name, version, self.word(purpose)) for name, version, purpose in rows]
