@@ -31,6 +31,17 @@ def seconds(function: Callable[[], object]) -> float:
     return time.perf_counter() - start
 
 
+def processor_seconds(function: Callable[[], object]) -> float:
+    """How long processors compute in one call, all threads of this process together.
+
+    With one thread on a machine that does nothing else, these are the seconds. On a shared
+    one they leave out the time in which others had the processor.
+    """
+    start = time.process_time()
+    function()
+    return time.process_time() - start
+
+
 def in_turns(turns: dict[str, Callable[[], float]], rounds: int = ROUNDS) -> pd.DataFrame:
     """Call the functions by turns, A B A B; a column for each, a row for each round.
 

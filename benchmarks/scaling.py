@@ -6,7 +6,7 @@ Cost that grows as size ** k is a straight line of slope k where both are logari
 linear, and twice the size at k = 2 costs four times as much. The slope is that of least
 squares over the larger half of the sizes, where what does not depend on the size has
 become small; that over all of them, and the seconds, are in the detail. Sizes take turns,
-and a size's seconds are the median over the rounds.
+and a size's seconds are the median over the rounds, as the processor counts them.
 
 A corpus is turned into ids by a process of its own, on one thread, with a tokenizer made
 before, once for each size: several gigabytes in all, too long for rounds. Its memory is the
@@ -92,7 +92,7 @@ def fitted_row(what: str, costs: dict[int, float]) -> Row:
 
 def exponent_row(what: str, sizes: tuple[int, ...], make: Callable[[int], Callable]) -> Row:
     """Measure the work that `make` gives for each size, sizes by turns."""
-    turns = {size: partial(measure.seconds, make(size)) for size in sizes}
+    turns = {size: partial(measure.processor_seconds, make(size)) for size in sizes}
     return fitted_row(what, measure.in_turns(turns).median().to_dict())
 
 
@@ -149,7 +149,7 @@ def corpus_rows(sizes: Sizes) -> list[Row]:
     found = dict(corpora(sizes.megabytes, sizes.corpus_seconds))
     time_row = fitted_row(
         "exponent of the time of text to ids in the size, larger half",
-        {size: one["seconds"] for size, one in found.items()},
+        {size: one["processor_seconds"] for size, one in found.items()},
     )
     return [time_row, memory_row(found, sizes)]
 
@@ -192,10 +192,13 @@ def text_to_ids(folder: Path) -> dict:
 
     os.environ |= {"TOKENIZERS_PARALLELISM": "false", "TQDM_DISABLE": "1"}
     tokenizer = load_tokenizer(folder / "tokenizer", recipe_for("cpu").vocab_size)
-    before, start = resident("VmRSS"), time.perf_counter()
+    before, starts = resident("VmRSS"), (time.perf_counter(), time.process_time())
     write_corpus("text", read_paragraphs(folder / "text.txt"), tokenizer, folder / "ids")
-    took = time.perf_counter() - start
-    return {"seconds": took, "before_mb": before, "peak_mb": resident("VmHWM")}
+    return {
+        "seconds": time.perf_counter() - starts[0],
+        "processor_seconds": time.process_time() - starts[1],
+        "before_mb": before, "peak_mb": resident("VmHWM"),
+    }  # fmt: skip
 
 
 def resident(name: str) -> float | None:
