@@ -41,8 +41,9 @@ KANTAI, FINE_TUNING = PROMISES
 
 def rows(quick: bool) -> list[Row]:
     """What a GPU does; without one, the promises and why nothing was measured."""
-    if quick or not torch.cuda.is_available():
-        why = "a quick run leaves the GPU out" if quick else "there is no GPU (CUDA) here"
+    has_gpu = torch.cuda.is_available()
+    if quick or not has_gpu:
+        why = "a quick run leaves the GPU out" if has_gpu else "there is no GPU (CUDA) here"
         return [Row(what, None, note=why, **promise) for what, promise in PROMISES.items()]
     device = torch.device("cuda")
     return [

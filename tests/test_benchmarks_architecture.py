@@ -7,7 +7,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from benchmarks import architecture, gpu, scaling
+from benchmarks import architecture, gpu, measure, scaling
 from benchmarks.architecture import Side, Sizes
 from utils import pretraining as pretraining_package
 from utils.bert import BertConfig
@@ -271,15 +271,37 @@ def test_memory_that_grows_breaks_the_promise():
 
 
 # ----------------------------------------------------------------------------- the GPU
-@pytest.mark.parametrize("quick", [True, False])
-def test_without_a_gpu_each_promise_says_that_there_is_none(quick, monkeypatch):
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+@pytest.mark.parametrize(
+    "has, quick, why",
+    [(False, False, "no GPU"), (False, True, "no GPU"), (True, True, "a quick run")],
+)
+def test_a_promise_that_is_not_measured_says_why(has, quick, why, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: has)
     rows = gpu.rows(quick)
     assert [(row.what, row.value, row.kept) for row in rows] == [
         (what, None, None) for what in (gpu.KANTAI, gpu.FINE_TUNING)
     ]
     assert [(row.unit, row.least, row.most) for row in rows] == [("%", 35, None), ("s", None, 60)]
-    assert all(("quick run" if quick else "no GPU") in row.note for row in rows)
+    assert all(why in row.note for row in rows)
+
+
+def test_with_a_gpu_every_promise_is_measured_on_it(monkeypatch):
+    devices = []
+
+    def measured(what):
+        def row(device, *_):
+            devices.append(device.type)
+            return measure.Row(what, 1.0)
+
+        return row
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(architecture, "rows_on", lambda *at: [measured("compared")(*at)])
+    monkeypatch.setattr(gpu, "encoder_row", measured("encoder"))
+    monkeypatch.setattr(gpu, "pretraining_row", measured(gpu.KANTAI))
+    monkeypatch.setattr(gpu, "fine_tuning_row", measured(gpu.FINE_TUNING))
+    names = [row.what for row in gpu.rows(quick=False)]
+    assert names == ["compared", "encoder", *gpu.PROMISES] and devices == ["cuda"] * 4
 
 
 def test_a_share_is_that_of_the_rate_beside_it(rate):
