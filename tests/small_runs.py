@@ -61,6 +61,15 @@ def assert_equal_runs(one, other):
     assert all(torch.equal(weights[name], other_weights[name]) for name in weights)
 
 
+def same_run(one, other):
+    """Whether they are equal as `assert_equal_runs` asks; `other` is a folder, left tidy."""
+    try:
+        assert_equal_runs(one, other)
+    except AssertionError:
+        return False
+    return not list(other.glob("*.part"))
+
+
 def steps_saved(folder):
     """The steps of the complete checkpoints of a run."""
     return [checkpoints.step_of(path) for path in checkpoints.checkpoints(folder)]

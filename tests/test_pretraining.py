@@ -35,13 +35,14 @@ from utils import sources
 from utils.pretraining import (
     PROFILES, MaskedOnly, PretrainingError, Recipe, Rows, __main__, checkpoints, corpus,
     document_mask, document_numbers, engine, is_held_out, masked_rows, model_config,
-    new_model, objective, order, packing, pretrain, processes, read_log, read_paragraphs,
+    new_model, objective, order, packing, pretrain, processes, publish, read_log, read_paragraphs,
     recipe_for, roberta_ledger, row_of_visit, row_positions, speed, train_tokenizer,
     visits_of_step, write_corpus,
 )  # fmt: skip
 from utils.pretraining.order import held_out_rows
 from utils.pretraining.recipe import BOS, EOS, MASK, PAD
 from utils.pretraining_tasks import IGNORED
+from utils.sources import formats
 
 RECIPE = recipe_for(
     "smoke", hidden_size=16, intermediate_size=32, row_length=32, steps=6, dropout=0.1,
@@ -830,6 +831,24 @@ def test_weights_that_are_no_numbers_are_not_saved(tmp_path, monkeypatch):
         pretrain(DOCS, tmp_path / "run", **options)
     assert steps_saved(tmp_path / "run") == [2]
     assert_finite_checkpoints(tmp_path / "run")
+
+
+def test_a_finished_run_is_published_whole_or_not_at_all(finished, stopped, tmp_path, monkeypatch):
+    out = tmp_path / "small"
+    with monkeypatch.context() as patch:
+        patch.setattr(checkpoints, "save_file", full)
+        with pytest.raises(PretrainingError, match="small cannot be written"):
+            publish.publish(finished.folder, out, "-")
+    assert not out.exists()
+    monkeypatch.setattr(publish, "SENTENCES", ("a cat <mask>",))  # the rows are short
+    card = publish.publish(finished.folder, out, "python -m utils.pretraining")
+    formats.check_sums(out, ["README.md", *corpus.TOKENIZER_FILES[:4], "model.safetensors"])
+    assert "6 of 4 rows of 32 tokens" in card and "python -m utils.pretraining" in card
+    weights, half = numbers(finished)[1], load_file(out / "model.safetensors")
+    assert all(torch.equal(half[name], weight.half()) for name, weight in weights.items())
+    for run, says in ((finished.folder, "is there already"), (stopped, "is step 4 of 6")):
+        with pytest.raises(PretrainingError, match=says):
+            publish.publish(run, out, "-")
 
 
 # ---------------------------------------------------------------------- the command

@@ -9,6 +9,7 @@ Taught in: chapter 4, section "What the model learned".
 import argparse
 import json
 import math
+import shutil
 from pathlib import Path
 
 import torch
@@ -16,10 +17,17 @@ from safetensors.torch import load_file
 
 from utils import masked_lm, settings
 from utils.pretraining import checkpoints, order
-from utils.pretraining.corpus import Rows, load_tokenizer, read_corpus, roberta_tokenizer
+from utils.pretraining.corpus import (
+    Rows,
+    load_tokenizer,
+    read_corpus,
+    roberta_tokenizer,
+    saying_no_space,
+)
 from utils.pretraining.engine import read_log
 from utils.pretraining.objective import MaskedOnly, masked_tokens
 from utils.pretraining.recipe import PretrainingError, Recipe
+from utils.sources import formats
 
 SENTENCES = (
     "Human thinking involves human <mask>.",
@@ -36,7 +44,8 @@ def publish(run, out, command, licence="cc-by-sa-4.0"):
     run: the folder of the run; out: a folder that is not there yet; command: how the run
     was started, for the card. The folder holds what `from_pretrained` loads, the card
     README.md and SHA256SUMS.
-    Raises PretrainingError for a run that is not finished, or where `out` is taken.
+    Raises PretrainingError for a run that is not finished, where `out` is taken, or where
+    it cannot be written; then it is not there.
     Taught in: chapter 4, section "What the model learned".
     """
     run, out = Path(run), Path(out)
@@ -46,7 +55,27 @@ def publish(run, out, command, licence="cc-by-sa-4.0"):
         raise PretrainingError(f"{out} is there already: remove it, or choose another name")
     weights = load_file(newest / "model.safetensors")
     trained = load_tokenizer(run / "tokenizer", recipe.vocab_size)
-    out.mkdir(parents=True)
+    corpus, log = read_corpus(run / "data"), read_log(run / "log.csv")
+    rows = Rows(run / "data/held_out.bin", corpus.dtype, recipe.row_length)
+    try:
+        with saying_no_space(out):
+            out.mkdir(parents=True)
+            write_weights(out, weights, recipe, trained)
+            model, tokenizer = load_published(out), load_tokenizer(out, recipe.vocab_size)
+            text = card(
+                out, model, tokenizer, recipe, state, corpus, command, licence,
+                held_out_loss(model, rows, recipe), log,
+            )  # fmt: skip
+            (out / "README.md").write_text(text)
+            formats.write_sums(out, [path.name for path in out.iterdir()])
+    except BaseException:
+        shutil.rmtree(out, ignore_errors=True)
+        raise
+    return text
+
+
+def write_weights(out, weights, recipe, trained):
+    """The files that `from_pretrained` loads, weights in float16."""
     # vocab.json and merges.txt, which a run that was given its tokenizer may not have.
     trained.backend_tokenizer.model.save(str(out))
     tokenizer = roberta_tokenizer(out)
@@ -55,17 +84,6 @@ def publish(run, out, command, licence="cc-by-sa-4.0"):
     checkpoints.write_model(out, half, recipe, tokenizer)
     config = json.loads((out / "config.json").read_text()) | {"dtype": "float16"}
     (out / "config.json").write_text(json.dumps(config, indent=2) + "\n")
-    corpus = read_corpus(run / "data")
-    rows = Rows(run / "data/held_out.bin", corpus.dtype, recipe.row_length)
-    model = load_published(out)
-    text = card(
-        out, model, tokenizer, recipe, state, corpus, command, licence,
-        held_out_loss(model, rows, recipe), read_log(run / "log.csv"),
-    )  # fmt: skip
-    (out / "README.md").write_text(text)
-    sums = {path.name: checkpoints.file_sum(path) for path in sorted(out.iterdir())}
-    (out / "SHA256SUMS").write_text("".join(f"{s}  {name}\n" for name, s in sums.items()))
-    return text
 
 
 def finished(checkpoint):
