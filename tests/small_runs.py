@@ -26,9 +26,14 @@ def no_measuring(*_):
 
 
 def children():
-    """Processes that have torch and transformers loaded before they begin."""
+    """Processes that have torch and transformers loaded before they begin.
+
+    What these load only when it is used is named too: an optimiser takes torch._dynamo.
+    """
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["utils.pretraining", "transformers.models.roberta"])
+    context.set_forkserver_preload([
+        "utils.pretraining", "transformers.models.roberta.modeling_roberta", "torch._dynamo",
+    ])  # fmt: skip
     return context
 
 
