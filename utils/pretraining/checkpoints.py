@@ -39,6 +39,7 @@ def save_checkpoint(folder, step, weights, moments, state, recipe, tokenizer):
     AdamW; state: what JSON can hold. The same weights open with
     `AutoModelForMaskedLM.from_pretrained`.
     Raises PretrainingError where the disk takes no more; what was there stays.
+    TypeError, ValueError or OSError for what can be no path.
     Taught in: chapter 4, section "Kill it, resume it".
     """
     final = Path(folder) / f"checkpoint-{step:07}"
@@ -97,7 +98,10 @@ def on_disk(path):
 
 
 def checkpoints(folder):
-    """The complete checkpoints of a run, the oldest first."""
+    """The complete checkpoints of a run, the oldest first.
+
+    Raises TypeError for what is no path, OSError for one that the system cannot look up.
+    """
     found = [p for p in Path(folder).glob("checkpoint-*") if NAME.fullmatch(p.name)]
     return sorted(found, key=step_of)
 
@@ -106,7 +110,8 @@ def load_checkpoint(folder, recipe):
     """(weights, moments, state) of the newest checkpoint of a run, every sum compared.
 
     Raises PretrainingError where there is none, where a file is damaged, and where the
-    checkpoint was made by another recipe, naming what differs.
+    checkpoint was made by another recipe, naming what differs; and what `checkpoints`
+    raises.
     Taught in: chapter 4, section "Kill it, resume it".
     """
     newest, state = last_state(folder, recipe)
@@ -177,6 +182,9 @@ def check_recipe(path, made_by, recipe):
 
 
 def file_sum(path):
-    """The sha256 of a file."""
-    with open(path, "rb") as file:
+    """The sha256 of a file.
+
+    Raises OSError where it cannot be read, TypeError or ValueError for what is no path.
+    """
+    with open(Path(path), "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -16,6 +16,8 @@ import io
 import itertools
 import json
 import os
+import re
+import reprlib
 import shutil
 import zlib
 from dataclasses import asdict, dataclass
@@ -25,6 +27,7 @@ import numpy as np
 from tqdm import tqdm
 
 from utils import sources
+from utils.inputs import require_text
 from utils.sources import formats
 from utils.pretraining.recipe import BOS, EOS, MASK, SPECIAL_TOKENS, PretrainingError
 
@@ -46,11 +49,12 @@ def open_text(text):
     file whose paragraphs blank lines separate, or a list of those; or a sequence of
     strings, a document each.
 
-    Raises PretrainingError for a path that is not there, SourceError for a text of the
-    course that cannot be had.
+    Raises PretrainingError for a path that is not there or what is no text, SourceError
+    for a text of the course that cannot be had.
     Taught in: chapter 4, section "The engine".
     """
-    parts = [text] if isinstance(text, (str, Path)) else list(text)
+    one = isinstance(text, (str, Path)) or not hasattr(text, "__iter__")
+    parts = [text] if one else list(text)
     if not parts:
         raise PretrainingError("the text is empty: there is nothing to learn from")
     if not all(isinstance(part, (str, Path)) for part in parts):
@@ -58,7 +62,7 @@ def open_text(text):
             "a text is a name, a path, or a sequence of strings, a document each; of a "
             "text of the course, give the name or the paragraphs"
         )
-    if not isinstance(text, (str, Path)) and not are_names(parts):
+    if not one and not are_names(parts):
         return "a list of texts", lambda: iter(parts)  # the documents themselves
     names = list(map(str, parts))
     for name in names:
@@ -100,7 +104,7 @@ def read_paragraphs(path):
     Blank lines separate paragraphs; one longer than `LONGEST` characters is cut. Lines
     end with LF, CR LF or CR.
     Raises PretrainingError for a file that cannot be read, and for bytes that are no
-    UTF-8, with their place.
+    UTF-8, with their place; TypeError for what is no path.
     """
     lines, size = [], 0
     for line in decoded_lines(path):
@@ -148,12 +152,14 @@ def decoded(path):
 
 def chunks(path):
     """Yield the bytes of a file, and none at its end."""
+    path = Path(path)  # an integer would be a file that is open
     try:
         with open(path, "rb") as file:
             while data := file.read(CHUNK):
                 yield data
-    except OSError as error:
-        raise PretrainingError(f"{path} cannot be read ({error.strerror})") from error
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise PretrainingError(f"{path} cannot be read ({reason})") from error
     yield b""
 
 
@@ -163,12 +169,13 @@ def train_tokenizer(documents, vocab_size, folder):
 
     Returns the tokenizer as `load_tokenizer` gives it. It may have fewer pieces than
     vocab_size: no merge is learned from a pair that occurs once.
-    Raises PretrainingError where there is no document, or the folder cannot be written.
+    Raises PretrainingError where there is no document, for one that is no text, and for a
+    folder that cannot be written; TypeError or ValueError for what is no path or no list.
     Taught in: chapter 4, section "The same merges as the library".
     """
     from tokenizers import ByteLevelBPETokenizer
 
-    first = next(iter(documents := iter(documents)), None)
+    first = next(documents := checked(documents), None)
     if first is None:
         raise PretrainingError("the text is empty: there is nothing to learn from")
     library = ByteLevelBPETokenizer()
@@ -202,7 +209,8 @@ def load_tokenizer(folder, vocab_size):
 
     Raises PretrainingError where there is none, where a file is not what `SHA256SUMS`
     lists, if that is there, where it has more pieces than the model rows, or where `<s>
-    <pad> </s> <unk> <mask>` are not its ids 0 to 4.
+    <pad> </s> <unk> <mask>` are not its ids 0 to 4; TypeError for what is no path, OSError
+    for one that the system cannot look up.
     """
     from transformers import AutoTokenizer
 
@@ -249,8 +257,11 @@ class Corpus:
 
 
 def is_held_out(document):
-    """Whether a document is kept from training: one in fifty, by its text alone."""
-    return zlib.crc32(document.encode("utf-8", "replace")) % HELD_OUT == 0
+    """Whether a document is kept from training: one in fifty, by its text alone.
+
+    Raises TypeError for what is no text.
+    """
+    return zlib.crc32(require_text(document).encode("utf-8", "replace")) % HELD_OUT == 0
 
 
 def write_corpus(name, documents, tokenizer, folder):
@@ -259,7 +270,8 @@ def write_corpus(name, documents, tokenizer, folder):
     Each document becomes `<s> ... </s>`; where its text has "<s>" in it, those are
     three characters. Memory does not grow with the text. The files appear when they
     are complete.
-    Raises PretrainingError for a text without a token, or without space on the disk.
+    Raises PretrainingError for a text without a token, for a document that is no text, or
+    without space on the disk; TypeError or ValueError for what is no path or no list.
     Taught in: chapter 4, section "Packing".
     """
     folder = Path(folder)
@@ -311,13 +323,27 @@ def encoded(documents, tokenizer):
 
 def not_blank(documents):
     """The documents that have something in them."""
-    return (document for document in documents if document.strip())
+    return (document for document in checked(documents) if document.strip())
+
+
+def checked(documents):
+    """Yield the documents; PretrainingError for one that is no text, or half a character."""
+    for number, document in enumerate(documents):
+        if not isinstance(document, str):
+            raise PretrainingError(f"document {number} is no text: {reprlib.repr(document)}")
+        if not document.isascii() and re.search("[\ud800-\udfff]", document):
+            raise PretrainingError(
+                f"document {number} has half of a surrogate pair, which UTF-8 cannot write: "
+                f"read the text again with its right encoding"
+            )
+        yield document
 
 
 def read_corpus(folder):
     """The Corpus of a folder, its files checked; None where there is none.
 
-    Raises PretrainingError for files that are not those that were written.
+    Raises PretrainingError for files that are not those that were written; TypeError for
+    what is no path, OSError for one that the system cannot look up.
     """
     folder = Path(folder)
     if not (folder / "corpus.json").is_file():
@@ -372,7 +398,8 @@ def check_text(corpus, name, documents, out):
 def make_room(folder, files):
     """Remove what an earlier start left in a folder, if nothing else is there.
 
-    Raises PretrainingError for a folder with other files: they may be the reader's.
+    Raises PretrainingError for a folder with other files: they may be the reader's;
+    TypeError for what is no path, OSError for one that the system cannot look up.
     """
     for path in Path(folder).glob("*"):
         if path.name.removesuffix(".part") not in files:
@@ -425,13 +452,14 @@ class Rows:
     """The rows of a file of ids: `rows[i]` reads L tokens, [L], from the disk.
 
     The last tokens, fewer than L, make no row and are left out.
-    Raises PretrainingError for a text shorter than one row.
+    Raises PretrainingError for a text shorter than one row, OSError for a file that cannot
+    be read, TypeError or ValueError for what is no path.
     Taught in: chapter 4, section "Packing".
     """
 
     def __init__(self, path, dtype, length):
         self.dtype, self.length = np.dtype(dtype), length
-        self.file = os.open(path, os.O_RDONLY)
+        self.file = os.open(Path(path), os.O_RDONLY)
         tokens = os.fstat(self.file).st_size // self.dtype.itemsize
         self.number = tokens // length
         if not self.number:

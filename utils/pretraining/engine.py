@@ -388,7 +388,8 @@ class Training:
 def take_weights(model, folder):
     """Put the weights of a model's folder into a model of the same sizes.
 
-    Raises PretrainingError where they cannot be read or do not fit.
+    Raises PretrainingError where they cannot be read or do not fit; TypeError or
+    ValueError for what is no path.
     """
     try:
         weights = load_file(Path(folder) / "model.safetensors")
@@ -498,7 +499,9 @@ def read_log(path):
 
     A last line that is not whole, since the program was killed or is writing it, does
     not count.
+    Raises OSError for a file that cannot be read, ValueError for one that is no table,
+    TypeError for what is no path.
     """
-    with open(path, newline="") as file:
+    with open(Path(path), newline="") as file:
         whole, newline, _ = file.read().rpartition("\n")
     return pd.read_csv(io.StringIO(whole + newline))

@@ -41,8 +41,11 @@ def permutation(seed, epoch, rows):
 def row_of_visit(visit, rows, seed):
     """The row of a visit: every row once, in random order; then again, in another one.
 
+    Raises ValueError where there are no rows, or for a negative visit.
     Taught in: chapter 4, section "Masks anew at every visit".
     """
+    if rows < 1:
+        raise ValueError("there are no rows to visit")
     epoch, place = divmod(visit, rows)
     return int(permutation(seed, epoch, rows)[place])
 
@@ -66,6 +69,8 @@ def masked_rows(rows, visits, recipe):
 
     Dynamic masks come from the number of the visit, so that a row looks different when
     it comes again; static ones from the number of the row.
+    Raises TypeError for rows that are no arrays of ids, or visits that are no integers,
+    ValueError for no rows, a negative visit or an id outside the vocabulary.
     Taught in: chapter 4, section "Masks anew at every visit".
     """
     pairs = []
@@ -77,7 +82,11 @@ def masked_rows(rows, visits, recipe):
 
 
 def held_out_rows(rows, places, recipe):
-    """Rows that training never sees, with masks that are the same at every evaluation."""
+    """Rows that training never sees, with masks that are the same at every evaluation.
+
+    Raises TypeError for rows that are no arrays of ids, LookupError for a place without
+    one, ValueError for an id outside the vocabulary.
+    """
     same = replace(recipe, mask_rate=0.15, mask=0.8, random=0.1)  # whatever trains
     return stack([
         mask_row(rows[row], stream_seed(0, HELD_OUT_MASKS, row), same) for row in places

@@ -5,6 +5,7 @@ computed on half a file, or on a shifted column, looks exactly like a good one.
 """
 
 import hashlib
+import math
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -63,12 +64,20 @@ class Text(Sequence):
 
 
 def file_sha256(path: Path) -> str:
-    """The sha256 of a file, in hexadecimal."""
+    """The sha256 of a file, in hexadecimal.
+
+    Raises `SourceError` where it cannot be read, TypeError for what is no path.
+    """
+    path = Path(path)
     try:
         with open(path, "rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise SourceError(f"{path}: cannot be read ({error.strerror})") from error
+    except (OSError, ValueError) as error:
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: Path, error) -> SourceError:
+    return SourceError(f"{path}: cannot be read ({getattr(error, 'strerror', None) or error})")
 
 
 def check_sum(path: Path, expected: str, detail: str = "") -> str:
@@ -90,11 +99,16 @@ def combined_sha256(sums: dict[str, str]) -> str:
 
 
 def read_text(path: Path) -> str:
-    """Read a UTF-8 file with every line end as LF, or raise `SourceError`."""
+    """Read a UTF-8 file with every line end as LF.
+
+    Raises `SourceError` for a file that cannot be read, is empty or is no UTF-8, with the
+    line; TypeError for what is no path.
+    """
+    path = Path(path)
     try:
         data = path.read_bytes()
-    except OSError as error:
-        raise SourceError(f"{path}: cannot be read ({error.strerror})") from error
+    except (OSError, ValueError) as error:
+        raise _unreadable(path, error) from error
     if not data.strip():
         raise SourceError(f"{path}:1: the file is empty")
     if (place := data.find(b"\0")) >= 0:
@@ -115,7 +129,10 @@ def _line_at(data: bytes, place: int) -> int:
 
 
 def read_sums(path: Path) -> dict[str, str]:
-    """Read a `SHA256SUMS` file as `sha256sum` writes it: {file name: sum}."""
+    """Read a `SHA256SUMS` file as `sha256sum` writes it: {file name: sum}.
+
+    Raises what `read_text` raises, and `SourceError` for the first line that is wrong.
+    """
     sums = {}
     for number, line in enumerate(read_text(path).splitlines(), start=1):
         if not line.strip() or line.startswith("#"):
@@ -176,6 +193,7 @@ def read_acceptability(path: Path, hidden_labels: bool = False) -> dict[str, lis
     The first line is the header. Labels are 1 (acceptable) or 0; with `hidden_labels`
     every label may also be -1, as GLUE publishes its test split. Quotation marks are
     characters like any other.
+    Raises what `read_text` raises, and `SourceError` for the first line that is wrong.
     """
     text = read_text(path)
     lines = text.removesuffix("\n").split("\n")
@@ -221,6 +239,7 @@ def read_conllu(path: Path) -> list[dict]:
     (lists of str, "_" where the treebank gives none) and `head` (list of int, counted
     from 1, 0 for the root). Words only: ranges of words written as one (`8-9`) and
     empty nodes (`8.1`) are checked and left out, so that heads count tokens.
+    Raises what `read_text` raises, and `SourceError` for the first line that is wrong.
 
     Format: https://universaldependencies.org/format.html
     """
@@ -335,7 +354,10 @@ def has_end_marker(path: Path) -> bool:
 
 
 def is_bare_book(path: Path) -> bool:
-    """Whether a file is a book without Project Gutenberg's lines around it."""
+    """Whether a file is a book without Project Gutenberg's lines around it.
+
+    Raises what `read_text` raises.
+    """
     text = read_text(path)
     return not BOOK_START.search(text) and not BOOK_END.search(text)
 
@@ -353,6 +375,7 @@ def read_book(path: Path, title: str) -> Document:
     (`is_bare_book`); with one of the two it is refused. Paragraphs are what blank lines
     separate, each on one line; the publisher's credit before and after the book is
     left out.
+    Raises what `read_text` raises, and `SourceError` for a book that is cut short.
     """
     text = read_text(path)
     start, end = BOOK_START.search(text), BOOK_END.search(text)
@@ -378,7 +401,10 @@ def read_book(path: Path, title: str) -> Document:
 
 
 def read_word_pairs(path: Path) -> dict[str, list]:
-    """Read `word<TAB>word<TAB>score`: {"word1", "word2": [str], "score": [float]}."""
+    """Read `word<TAB>word<TAB>score`: {"word1", "word2": [str], "score": [float]}.
+
+    Raises what `read_text` raises, and `SourceError` for the first line that is wrong.
+    """
     pairs = {"word1": [], "word2": [], "score": []}
     for number, line in enumerate(read_text(path).splitlines(), start=1):
         if line.startswith("#") or not line.strip():
@@ -386,6 +412,8 @@ def read_word_pairs(path: Path) -> dict[str, list]:
         fields = line.split("\t")
         try:
             word1, word2, score = fields[0], fields[1], float(fields[2])
+            if not math.isfinite(score):
+                raise ValueError("the score is no number")
         except (IndexError, ValueError) as error:
             raise SourceError(
                 f"{path}:{number}: expected two words and a score, found {line[:60]!r}"
@@ -399,6 +427,7 @@ def read_analogies(path: Path) -> dict[str, list]:
     """Read `questions-words.txt`: "a is to b as c is to d", under named sections.
 
     Keys: `section`, `a`, `b`, `c`, `d` (lists of str).
+    Raises what `read_text` raises, and `SourceError` for the first line that is wrong.
     """
     analogies, section = {key: [] for key in ("section", "a", "b", "c", "d")}, ""
     for number, line in enumerate(read_text(path).splitlines(), start=1):

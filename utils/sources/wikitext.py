@@ -9,6 +9,8 @@ paragraph is left out: a sentence with a hole in it would be worse than no sente
 import html
 import re
 
+from utils.inputs import require_text
+
 HOLE = "\x00"  # stands where something was removed that the sentence needs
 
 SUPERSCRIPT = str.maketrans("0123456789+-−n", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁻ⁿ")
@@ -150,8 +152,11 @@ def _innermost_first(pattern: re.Pattern, replacement, text: str) -> str:
 
 
 def plain_text(wikitext: str) -> str:
-    """Wikitext without its markup; headings, list marks and blank lines stay."""
-    text = html.unescape(wikitext).replace("\xa0", " ").replace("\u2009", " ")
+    """Wikitext without its markup; headings, list marks and blank lines stay.
+
+    Raises TypeError for what is no text.
+    """
+    text = html.unescape(require_text(wikitext)).replace("\xa0", " ").replace("\u2009", " ")
     for pattern, replacement in (
         (COMMENT, ""), (FOOTNOTE, ""), (FORMULA, HOLE), (BLOCK, "\n\n"),
         (SCRIPT, _render_script),
@@ -202,6 +207,7 @@ def prose(wikitext: str, min_words: int = 40) -> tuple[str, ...]:
     A paragraph is kept when it has at least `min_words` words, ends as a sentence ends
     and holds no markup; lists, tables, captions, footnotes and the sections after the
     article (references, links, bibliography) are left out.
+    Raises TypeError for what is no text.
     """
     kept = []
     for block in _blocks(plain_text(wikitext)):
