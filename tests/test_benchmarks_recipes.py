@@ -251,9 +251,29 @@ def test_the_rows_say_what_was_found_and_promised():
     assert ratio.detail["engine"]["tokens_per_second"] == 12
 
 
-def test_the_tables_are_those_that_chapter_4_reads(paragraphs, monkeypatch):
-    monkeypatch.setattr(  # Trainer is slow to begin, and has tests of its own above
-        pretraining.Bench, "reference", lambda bench, *_, **__: bench.engine())
+@pytest.fixture
+def engine_alone(monkeypatch):
+    """The engine for the reference too: Trainer is slow to begin, and is tested above."""
+    monkeypatch.setattr(pretraining.Bench, "reference", lambda bench, *_, **__: bench.engine())
+
+
+def test_every_promise_has_its_row_and_a_quick_run_those_that_it_can_measure(
+    engine_alone, monkeypatch
+):
+    monkeypatch.setattr(pretraining, "recipe_for", lambda *_, **__: SMOKE)
+    monkeypatch.setattr(pretraining, "QUICK_TEXT", 300)
+    monkeypatch.setattr(pretraining, "TURN", 0.001)
+    loss = {"packed": 6.0, "wrapped": 6.0}
+    monkeypatch.setattr(pretraining, "losses_after", lambda bench, speeds, seconds: {
+        "reference, wrapped": {name: 7.0 for name in loss}, "engine": loss})
+    whole, quick = pretraining.rows(False), pretraining.rows(True)
+    assert [row.least for row in whole] == [2.2, 2.2, 2.5, 50, 50, None, 0.3, None]
+    assert [row.what for row in quick] == [whole[0].what, whole[3].what]
+    assert len({row.what for row in whole}) == 8
+    assert [row.value for row in whole[5:]] == [1, 1, 1]
+
+
+def test_the_tables_are_those_that_chapter_4_reads(paragraphs, engine_alone):
     found = pretraining.tables({"cpu": SMOKE, "kantai": SMOKE}, paragraphs, 0.001, 0.05)
     kept = json.loads(pretraining.RESULTS.read_text())
     for model, lines in (("cpu", 8), ("kantai", 4)):
