@@ -233,9 +233,10 @@ def test_what_is_learned_is_compared_after_the_same_time(bench):
     assert schedules == [{"steps": 16}]
     for one in found.values():
         assert all(0 < one[kind] < 10 for kind in ("packed", "wrapped", "paragraphs"))
-    row = pretraining.loss_row(120, found)
-    assert row.value == found["reference, wrapped"]["wrapped"] - found["engine"]["wrapped"]
-    assert row.least == 0.3 and pretraining.loss_row(60, found).least is None
+    book, engine, lower = pretraining.loss_rows(120, found)
+    assert book.value == found["reference, wrapped"]["wrapped"]
+    assert engine.value == found["engine"]["wrapped"] and lower.value == book.value - engine.value
+    assert lower.least == 0.3 and pretraining.loss_rows(60, found)[2].least is None
 
 
 def test_the_rows_say_what_was_found_and_promised():
@@ -267,10 +268,11 @@ def test_every_promise_has_its_row_and_a_quick_run_those_that_it_can_measure(
     monkeypatch.setattr(pretraining, "losses_after", lambda bench, speeds, seconds: {
         "reference, wrapped": {name: 7.0 for name in loss}, "engine": loss})
     whole, quick = pretraining.rows(False), pretraining.rows(True)
-    assert [row.least for row in whole] == [2.2, 2.2, 2.5, 50, 50, None, 0.3, None]
+    assert [row.least for row in whole] == [
+        2.2, 2.2, 2.5, 50, 50, *[None] * 5, 0.3, *[None] * 3]
     assert [row.what for row in quick] == [whole[0].what, whole[3].what]
-    assert len({row.what for row in whole}) == 8
-    assert [row.value for row in whole[5:]] == [1, 1, 1]
+    assert len({row.what for row in whole}) == 14
+    assert [row.value for row in whole[5:]] == [7, 6, 1] * 3
 
 
 def test_the_tables_are_those_that_chapter_4_reads(paragraphs, engine_alone):
