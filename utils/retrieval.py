@@ -64,6 +64,8 @@ def encode(encoder, tokenizer, texts, batch_size=32, max_length=128) -> np.ndarr
     Raises:
         ValueError: no texts, or one string instead of a list of them.
         TypeError: what is no text.
+        RuntimeError: a longer text than the encoder has positions, where `max_length` does
+            not cut it.
     Taught in: chapter 1, section "A text becomes a vector".
     """
     texts = require_texts(texts)

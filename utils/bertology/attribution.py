@@ -23,10 +23,10 @@ from scipy import stats
 
 from utils.bertology.heads import (
     FAMILIES,
-    NO_HEAD_MASK,
     HeadAdapter,
     HeadError,
     call,
+    check_inputs,
     hooked,
 )
 from utils.bertology.patterns import attention_rollout, check_attentions
@@ -145,8 +145,9 @@ def one_sentence(inputs):
             f"inputs must be a dict with the input_ids [1, T] of one sentence, as "
             f'tokenizer(text, return_tensors="pt") makes them; input_ids: {what}'
         )
-    if "head_mask" in inputs:
-        raise HeadError(NO_HEAD_MASK)
+    check_inputs(inputs)
+    if strange := [name for name in inputs if not isinstance(inputs[name], torch.Tensor)]:
+        raise HeadError(f"inputs[{strange[0]!r}] is no tensor: {inputs[strange[0]]!r}")
     mask = inputs.get("attention_mask")
     if mask is not None and not mask.bool().all():
         raise HeadError("the sentence has padding: give it alone, without")
@@ -155,6 +156,7 @@ def one_sentence(inputs):
 def own_tokens(tokenizer, inputs) -> np.ndarray:
     """True for a token of the text, False for one that the tokenizer adds: [T].
 
+    Raises what `one_sentence` raises.
     Taught in: chapter 5, section "Why the model said so".
     """
     one_sentence(inputs)
@@ -209,7 +211,8 @@ def integrated_gradients(
     its "probability".
 
     Raises HeadError for a model of no known family, inputs of several sentences or with
-    padding, a class, baseline, score or number of steps that there is not.
+    padding, a class, baseline, score or number of steps that there is not; IndexError for
+    an id without an embedding.
     Source: Sundararajan et al. 2017, section 3, equation 1 and proposition 1
     (completeness).
     Taught in: chapter 5, section "Why the model said so".
@@ -400,6 +403,7 @@ def permute_attention(
 
     Raises HeadError for a model of no known family, or GPT-2, whose classifier reads
     the last token; a layer out of range; inputs of several sentences or with padding.
+    IndexError for an id without an embedding.
     Source: Jain and Wallace 2019, section 4.2.1.
     Taught in: chapter 5, section "Attention is not explanation".
     """

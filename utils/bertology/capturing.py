@@ -86,8 +86,9 @@ def capture(
     is captured. The model runs without dropout; with `attentions` it runs on eager
     attention, whatever it is set to, since fused kernels have no weights to show.
 
-    Raises HeadError for a model of no known family, a head_mask among the inputs, a loss
-    that is not one number or does not depend on the model.
+    Raises HeadError for a model of no known family, a head_mask among the inputs or what
+    are none, a loss that is not one number or does not depend on the model; IndexError
+    for an id without an embedding.
     Taught in: chapter 5, section "Everything inside".
     """
     adapter = HeadAdapter.for_model(model)

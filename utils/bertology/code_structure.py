@@ -31,6 +31,7 @@ from scipy.sparse.csgraph import shortest_path
 from utils.bertology.capturing import capture
 from utils.bertology.heads import HeadError
 from utils.bertology.words import to_words, word_units
+from utils.inputs import require_text
 from utils.masked_lm import longest_input
 from utils.retrieval import bootstrap
 
@@ -105,13 +106,13 @@ def parse_function(source, name="") -> Snippet:
     Names of contexts and operators are no nodes. Decorators are left out.
 
     Raises HeadError for source that is no function, or that has f-strings, whose inside
-    has no reliable places.
+    has no reliable places; TypeError for what is no text.
     Taught in: chapter 5, section "Attention and the structure of code".
     """
-    source = textwrap.dedent(source)
+    source = textwrap.dedent(require_text(source))
     try:
         body = ast.parse(source).body
-    except SyntaxError as error:
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         raise HeadError(f"the source {name} is no Python: {error}") from error
     if len(body) != 1 or not isinstance(body[0], (ast.FunctionDef, ast.AsyncFunctionDef)):
         raise HeadError(f"the source {name} is not one function")

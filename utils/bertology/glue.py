@@ -214,7 +214,8 @@ class PairExamples:
     pair first; `truncated` counts them. Which text a token is of, `token_type_ids`, is
     given where segments is True.
 
-    Raises GlueError for texts of different numbers, or one that has no tokens.
+    Raises GlueError for texts of different numbers, or one that has no tokens; TypeError
+    or ValueError for texts and labels that are none.
     """
 
     def __init__(self, tokenizer, texts, labels, max_length, segments=True):
@@ -326,7 +327,8 @@ def load_classifier(name, task, revision="main"):
     Raises GlueError where there is no such folder, no trained classifier in it, pickled
     weights alone, a family whose heads are not known, or another number of labels than
     the task has; `SourceError` where the hub cannot give it, or a file is not what the
-    folder's `SHA256SUMS` lists.
+    folder's `SHA256SUMS` lists; TypeError for what is no name, OSError for a path that the
+    system cannot look up.
     """
     folder, location, commit = find(name, revision)
     check_folder(folder, location)

@@ -13,9 +13,11 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from operator import attrgetter
 
+import torch
 import transformers
 
 from utils import bert
+from utils.inputs import require_ids, require_integers, require_tensor
 
 
 class HeadError(ValueError):
@@ -146,7 +148,16 @@ class HeadAdapter:
 def call(model, inputs):
     """model(**inputs), refusing the `head_mask` that transformers 5 ignores.
 
-    Raises HeadError for a head_mask, and for inputs that are no dict of arguments.
+    Raises what `check_inputs` raises, and IndexError for an id without an embedding.
+    """
+    check_inputs(inputs)
+    return model(**inputs)
+
+
+def check_inputs(inputs):
+    """Raise HeadError for a head_mask, and for what is no dict of ids and masks [B, T].
+
+    Shapes and types are looked at, and no number: a training may come by here.
     """
     if not hasattr(inputs, "keys"):
         raise HeadError(
@@ -155,7 +166,27 @@ def call(model, inputs):
         )
     if "head_mask" in inputs:
         raise HeadError(NO_HEAD_MASK)
-    return model(**inputs)
+    if "inputs_embeds" in inputs:  # vectors in the place of ids: the model knows
+        return
+    try:
+        ids = require_ids(inputs.get("input_ids"), "input_ids")
+        if not ids.numel():
+            raise ValueError(f"input_ids {list(ids.shape)} holds no token")
+        for name in ("attention_mask", "token_type_ids"):
+            if inputs.get(name) is not None:
+                require_tensor(inputs[name], name, shape=ids.shape)
+        if inputs.get("token_type_ids") is not None:
+            require_integers(inputs["token_type_ids"], "token_type_ids")
+    except (TypeError, ValueError) as error:
+        raise HeadError(str(error)) from None
+
+
+def as_tensor(value, name, device=None):
+    """A tensor of numbers, or of lists of them; HeadError for anything else."""
+    try:
+        return torch.as_tensor(value, device=device)
+    except (TypeError, ValueError, RuntimeError, OverflowError) as error:
+        raise HeadError(f"{name} must be a tensor or lists of numbers: {error}") from None
 
 
 NO_HEAD_MASK = (

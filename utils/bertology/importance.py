@@ -18,6 +18,7 @@ import torch.nn.functional as F
 
 from utils.bertology.heads import HeadAdapter, HeadError, call, paper_name
 from utils.bertology.masking import check_mask, mask_heads, mask_without
+from utils.inputs import require_integers, require_tensor
 from utils.retrieval import Estimate, bootstrap
 from utils.settings import progress
 from utils.transformer import inference
@@ -130,8 +131,14 @@ def head_importance(
 def cross_entropy(logits, labels):
     """The loss of each example, [B]; the squared error where there is one output.
 
-    Raises HeadError for labels that the model's classes do not have.
+    Raises HeadError for labels that the model's classes do not have, or are no tensor [B].
     """
+    try:
+        require_tensor(labels, "labels", shape=logits.shape[:1])
+        if logits.size(-1) > 1:
+            require_integers(labels, "labels")
+    except (TypeError, ValueError) as error:
+        raise HeadError(str(error)) from None
     if logits.size(-1) == 1:
         return (logits[:, 0].float() - labels.float()).square()
     if labels.min() < 0 or labels.max() >= logits.size(-1):
@@ -139,14 +146,15 @@ def cross_entropy(logits, labels):
             f"labels go from {labels.min()} to {labels.max()}, and the model has the "
             f"classes 0 to {logits.size(-1) - 1}"
         )
-    return F.cross_entropy(logits.float(), labels, reduction="none")
+    return F.cross_entropy(logits.float(), labels.long(), reduction="none")
 
 
 # --------------------------------------------------------------- by taking away
 def predictions(model, examples, head_mask=None, batch_size=64):
     """The class of each example, in order: integers [N]; the output where there is one.
 
-    head_mask: [L, H], or None.
+    head_mask: [L, H], or None. Raises HeadError for another one, FloatingPointError for
+    answers that are NaN.
     """
     mask = head_mask
     if mask is None:

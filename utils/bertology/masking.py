@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 import torch
 
-from utils.bertology.heads import NO_HEAD_MASK, HeadAdapter, HeadError, hooked
+from utils.bertology.heads import NO_HEAD_MASK, HeadAdapter, HeadError, as_tensor, hooked
 
 
 @contextmanager
@@ -58,7 +58,7 @@ def _mask_layer(adapter, layer, mask):
 
 def check_mask(head_mask, adapter):
     """head_mask as a tensor of numbers [L, H] or [B, L, H]; HeadError for another."""
-    mask = torch.as_tensor(head_mask)
+    mask = as_tensor(head_mask, "head_mask")
     if not mask.is_floating_point():
         mask = mask.float()
     wanted = adapter.num_layers, adapter.num_heads

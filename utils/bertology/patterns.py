@@ -21,7 +21,9 @@ import torch
 from sklearn.manifold import MDS
 
 from utils.bertology.capturing import capture
-from utils.bertology.heads import HeadError
+from utils.bertology.heads import HeadError, as_tensor
+from utils.inputs import require_texts
+from utils.masked_lm import longest_input
 
 OFFSETS = {"self": 0, "previous": -1, "next": 1}  # key minus query
 PLACES = ("cls", "sep", "punctuation")
@@ -80,11 +82,17 @@ def token_places(tokenizer, input_ids):
     A tokenizer without [CLS], as GPT-2's, has no "cls" among them; RoBERTa's <s> and </s>
     are its [CLS] and [SEP]. A piece is punctuation when all its characters are, as
     Unicode has it: "." and "," are, "$" and "+" are not.
+    Raises HeadError for what are no ids of the tokenizer.
     Taught in: chapter 5, section "What the heads look at".
     """
-    input_ids = torch.as_tensor(input_ids)
+    input_ids = as_tensor(input_ids, "input_ids")
+    if input_ids.dtype not in (torch.int64, torch.int32):
+        raise HeadError(f"input_ids must be integers, not {input_ids.dtype}")
+    pieces = input_ids.unique().tolist()
+    if strange := [i for i in pieces if not 0 <= i < len(tokenizer)]:
+        raise HeadError(f"input_ids has {strange[0]}; the tokenizer has {len(tokenizer)} pieces")
     marks = [
-        piece_id for piece_id in input_ids.unique().tolist()
+        piece_id for piece_id in pieces
         if _is_punctuation(tokenizer.decode([piece_id]).strip())
     ]  # fmt: skip
     places = {"punctuation": torch.isin(input_ids, input_ids.new_tensor(marks))}
@@ -175,7 +183,8 @@ class HeadStatistics:
 def head_statistics(model, tokenizer, texts, batch_size=32, max_length=128):
     """Read texts with a model and return their HeadStatistics.
 
-    Texts of like length share a batch; one of more than `max_length` tokens is cut.
+    Texts of like length share a batch; one of more than `max_length` tokens is cut, or of
+    more than the model has positions.
     Raises HeadError for one string instead of a list of texts, an empty list, or a model
     whose heads are not known.
     Taught in: chapter 5, section "What the heads look at".
@@ -189,9 +198,12 @@ def head_statistics(model, tokenizer, texts, batch_size=32, max_length=128):
 
 
 def _batches(model, tokenizer, texts, batch_size, max_length):
-    if isinstance(texts, str) or not len(texts):
-        raise HeadError("a list of texts is needed that is not empty")
-    tokens = tokenizer(list(texts), truncation=True, max_length=max_length)
+    try:
+        texts = require_texts(texts)
+    except (TypeError, ValueError) as error:
+        raise HeadError(str(error)) from None
+    max_length = min(max_length, longest_input(model))
+    tokens = tokenizer(texts, truncation=True, max_length=max_length)
     order = np.argsort([len(ids) for ids in tokens["input_ids"]], kind="stable")
     device = next(model.parameters()).device
     for start in range(0, len(order), batch_size):
@@ -484,7 +496,7 @@ def _check_mask(attention_mask, weights):
     batch, tokens = weights.size(0), weights.size(-1)
     if attention_mask is None:
         return torch.ones(batch, tokens, dtype=torch.bool, device=weights.device)
-    mask = torch.as_tensor(attention_mask, device=weights.device)
+    mask = as_tensor(attention_mask, "attention_mask", weights.device)
     if list(mask.shape) != [batch, tokens]:
         raise HeadError(
             f"attention_mask is {list(mask.shape)}, and the attentions are of "
@@ -526,7 +538,7 @@ def _check_places(places, kind, mask):
 
 
 def _fitting(places, name, mask):
-    places = torch.as_tensor(places, device=mask.device).bool()
+    places = as_tensor(places, name, mask.device).bool()
     if places.shape != mask.shape:
         raise HeadError(
             f"{name} is {list(places.shape)}, and the attentions are of "

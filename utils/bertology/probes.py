@@ -150,13 +150,16 @@ class ControlLabels:
 
     labels: those of the task, whose shares the random ones have; words: all that may be
     asked for, so that a word has one label in every split.
+    Raises ValueError for labels that are no list or none, TypeError for words that are none.
     Source: Hewitt and Liang 2019, section 2.2.
     Taught in: chapter 5, section "What a probe proves".
     """
 
     def __init__(self, labels, words, seed=0):
-        types = sorted(set(words))
-        drawn = np.random.default_rng(seed).choice(np.asarray(labels), len(types))
+        types, labels = sorted(set(words)), np.asarray(labels)
+        if labels.ndim != 1 or not len(labels):
+            raise ValueError(f"labels are {list(labels.shape)}; [N] is needed, 1 or more")
+        drawn = np.random.default_rng(seed).choice(labels, len(types))
         self.of_type = dict(zip(types, drawn))
 
     def __getitem__(self, words):

@@ -189,7 +189,7 @@ def save_pruned(model, folder):
     lists the sums of the files. Files of an earlier save are replaced.
 
     Raises HeadError for a model of no known family, and where the folder cannot be
-    written.
+    written; TypeError or ValueError for what is no path.
     Taught in: chapter 5, section "Heads that are gone".
     """
     adapter = HeadAdapter.for_model(model)
@@ -220,7 +220,7 @@ def load_pruned(folder):
     The matrices are made small before the weights are loaded into them.
 
     Raises HeadError for a folder without such a model, a damaged file, and weights that
-    do not have the sizes that `pruned_heads.json` tells.
+    do not have the sizes that `pruned_heads.json` tells; TypeError for what is no path.
     Taught in: chapter 5, section "Heads that are gone".
     """
     folder = Path(folder)

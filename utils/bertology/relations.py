@@ -22,6 +22,7 @@ import torch
 
 from utils.bertology.heads import paper_name
 from utils.bertology.words import check_apart
+from utils.inputs import require_text
 
 DIRECTIONS = ("dependent to head", "head to dependent")
 OFFSETS = (-3, -2, -1, 1, 2, 3)  # of the head, seen from its dependent
@@ -199,8 +200,11 @@ def relation_table(
 
 
 def of_relation(arcs, name):
-    """Which arcs are of a relation, booleans [A]; `all` is every one but `punct`."""
-    return arcs.relation != "punct" if name == ALL else arcs.relation == name
+    """Which arcs are of a relation, booleans [A]; `all` is every one but `punct`.
+
+    Raises TypeError for a name that is no text.
+    """
+    return arcs.relation != "punct" if require_text(name) == ALL else arcs.relation == name
 
 
 def _relations(picked_on, scored_on, relations, least):

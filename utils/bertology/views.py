@@ -26,6 +26,7 @@ import torch
 from PIL import Image
 
 from utils.bertology.heads import HeadError, paper_name
+from utils.inputs import require_text
 from utils.languages import Shown, current, translate, translate_html
 from utils.plots import BLUE, DIVERGING, SEQUENTIAL
 
@@ -100,7 +101,7 @@ def head_view(
         group: views of the same group show the same head once one is chosen.
 
     Raises:
-        TypeError: `tokens` is a single string.
+        TypeError: `tokens` is a single string, or `name` is none.
         HeadError: the attentions are empty, of several sentences, of layers with
             different numbers of heads, or not weights; there is no such layer or head.
         ValueError: the tokens are too many or not T; `alt` is empty.
@@ -376,7 +377,7 @@ def check_alt(alt: str) -> str:
 
 def _title(name: str, now: str | None) -> str:
     return (
-        f'<p class="course-heads-title"><strong>{html.escape(name)}</strong> '
+        f'<p class="course-heads-title"><strong>{html.escape(require_text(name))}</strong> '
         '<span class="course-heads-now" aria-live="polite">'
         f'{html.escape(now or "")}</span></p>'
     )

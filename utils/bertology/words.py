@@ -17,6 +17,7 @@ from torch import nn
 
 from utils.bertology.capturing import capture
 from utils.bertology.heads import HeadAdapter
+from utils.inputs import check_sentences
 from utils.masked_lm import longest_input
 from utils.transformer import LayerNorm
 
@@ -40,7 +41,8 @@ def read_trees(rows, shortest=3, longest=60, limit=None):
 
     shortest, longest: how many words a sentence has, marks counted; limit: stop after so
     many sentences.
-    Raises ValueError where no sentence is of such a length.
+    Raises ValueError where no sentence is of such a length, TypeError or LookupError for
+    what are no rows of a treebank.
     Taught in: chapter 5, section "Heads and dependency relations".
     """
     found = []
@@ -77,8 +79,10 @@ def word_units(word_ids):
     word_ids: the word that each token is a piece of, None for a special token, as
     `tokenizer(...).word_ids()` gives them, [T]. Pieces side by side of one word are one
     unit, each special token is a unit of its own; the order is that of the tokens.
+    Raises TypeError for what is no list.
     Taught in: chapter 5, section "Heads and dependency relations".
     """
+    word_ids = list(word_ids)
     return [word_ids[start] for start in _starts(word_ids)]
 
 
@@ -100,7 +104,8 @@ def to_words(attention, word_ids):
     Returns [..., U, U], the units of `word_units`: words, and special tokens as rows and
     columns of their own. Without them the rows would lack what [CLS] and [SEP] get; keep
     the words alone by indexing with the places where `word_units` is not None.
-    Raises ValueError for an attention that is not square or has another T.
+    Raises ValueError for an attention that is not square or has another T, TypeError for
+    word_ids that are no list.
     Source: Clark et al. 2019, section 4.1.
     Taught in: chapter 5, section "Heads and dependency relations".
     """
@@ -150,7 +155,8 @@ def read_words(
     in the order of the sentences, whatever the batch_size.
     Returns `Words`. Raises ValueError for a tokenizer that is not fast, a word without a
     piece, a sentence that is empty or too long for the model; HeadError for the
-    attentions of a model with pruned heads, or of no known family.
+    attentions of a model with pruned heads, or of no known family; TypeError for words
+    that are no texts.
     Source: Clark et al. 2019, section 4.1; Hewitt and Manning 2019, section 3.
     Taught in: chapter 5, section "Heads and dependency relations".
     """
@@ -197,14 +203,16 @@ def encode_words(tokenizer, sentences, limit=None):
     """The encodings of lists of words by a fast tokenizer: a list.
 
     Raises ValueError for a tokenizer that is not fast, for strings instead of lists, a
-    word without a piece, a sentence that is empty or has more than `limit` tokens.
+    word without a piece, a sentence that is empty or has more than `limit` tokens;
+    TypeError for words that are no texts.
     """
     if not getattr(tokenizer, "is_fast", False):
         raise ValueError("a fast tokenizer is needed: another one has no word_ids")
     sentences = [getattr(sentence, "tokens", sentence) for sentence in sentences]
     for place, words in enumerate(sentences):
-        if isinstance(words, str) or not len(words):
+        if isinstance(words, str) or not hasattr(words, "__len__") or not len(words):
             raise ValueError(f"sentence {place} must be a list of words, not {words!r}")
+        check_sentences(words, f"sentence {place}: word")
     if not sentences:
         raise ValueError("there is no sentence to read")
     try:
