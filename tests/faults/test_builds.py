@@ -114,7 +114,6 @@ KILLED = "a build killed at any moment, built again: the site of an unbroken bui
 TWICE = "two builds at once: the site of an unbroken build, no half page"
 
 
-@pytest.mark.xdist_group("builds")
 def test_killed(builder, full, tally):
     moments, found = random.Random(4), []
     while len(found) < (20 if full else 1):
@@ -126,7 +125,6 @@ def test_killed(builder, full, tally):
     assert all(found), found
 
 
-@pytest.mark.xdist_group("builds")
 def test_two_at_once(builder, full, tally):
     """The second one begins at a random moment of the first."""
     if not full:

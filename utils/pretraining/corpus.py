@@ -28,8 +28,8 @@ from tqdm import tqdm
 
 from utils import sources
 from utils.inputs import require_text
-from utils.sources import formats
 from utils.pretraining.recipe import BOS, EOS, MASK, SPECIAL_TOKENS, PretrainingError
+from utils.sources import formats
 
 HELD_OUT = 50  # one document of so many
 BATCH = 1_000, 2**18  # documents, and characters, that the tokenizer gets at once
