@@ -173,10 +173,17 @@ def check_attention_inputs(query, key, value, attention_mask):
             f"mask.bool(); where 1 or True hides, as in torch.nn.Transformer, "
             f"use ~mask.bool()."
         )
-    leading = torch.broadcast_shapes(query.shape[:-2], key.shape[:-2])
+    try:
+        leading = torch.broadcast_shapes(query.shape[:-2], key.shape[:-2])
+    except RuntimeError:
+        raise ValueError(
+            f"query {list(query.shape)} and key {list(key.shape)} are not of as many "
+            f"sentences and heads."
+        ) from None
     scores = [*leading, query.size(-2), key.size(-2)]
     try:
         fits = list(torch.broadcast_shapes(attention_mask.shape, scores)) == scores
+        fits = fits and attention_mask.dim() > 1  # the fused kernel takes no other
     except RuntimeError:
         fits = False
     if not fits:

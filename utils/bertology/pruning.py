@@ -253,7 +253,7 @@ def read_json(path):
         raise HeadError(
             f"{path} is not there: a folder that save_pruned wrote has one"
         ) from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise HeadError(f"{path} is damaged: {error}") from error
 
 

@@ -158,7 +158,7 @@ def saying_damaged(checkpoint):
         yield
     except (
         OSError, ValueError, LookupError, TypeError, AttributeError, SafetensorError,
-        PretrainingError,
+        PretrainingError, RecursionError,
     ) as error:  # fmt: skip
         others = [path for path in checkpoints(checkpoint.parent) if path != checkpoint]
         other = f", or remove that folder to go on from {others[-1].name}" if others else ""

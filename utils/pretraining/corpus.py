@@ -34,6 +34,7 @@ from utils.sources import formats
 HELD_OUT = 50  # one document of so many
 BATCH = 1_000, 2**18  # documents, and characters, that the tokenizer gets at once
 LONGEST = 2**18  # characters: a longer paragraph is cut in two
+LONG_WORD = re.compile(r"\S{1000}|\s{1000}")  # what the tokenizer would learn as one word
 CHUNK = 2**16  # bytes of a file read at once
 DATA_FILES = ("train.bin", "held_out.bin", "corpus.json")
 TOKENIZER_FILES = (
@@ -175,7 +176,7 @@ def train_tokenizer(documents, vocab_size, folder):
     """
     from tokenizers import ByteLevelBPETokenizer
 
-    first = next(documents := checked(documents), None)
+    first = next(documents := in_short_words(checked(documents)), None)
     if first is None:
         raise PretrainingError("the text is empty: there is nothing to learn from")
     library = ByteLevelBPETokenizer()
@@ -326,6 +327,18 @@ def not_blank(documents):
     return (document for document in checked(documents) if document.strip())
 
 
+def in_short_words(documents):
+    """Yield the documents, cut after 1,000 characters that no space divides.
+
+    The library's training takes the square of the length of a word: one of 100,000
+    characters, as a script without spaces may have it, would take a minute.
+    """
+    for document in documents:
+        ends = [found.end() for found in LONG_WORD.finditer(document)]
+        for start, end in itertools.pairwise([0, *ends, len(document)]):
+            yield document[start:end]
+
+
 def checked(documents):
     """Yield the documents; PretrainingError for one that is no text, or half a character."""
     for number, document in enumerate(documents):
@@ -362,7 +375,7 @@ def read_corpus(folder):
                 found = hashlib.file_digest(file, "sha256").hexdigest()
             if damaged.stat().st_size != size or found != getattr(corpus, f"{side}_sha256"):
                 raise OSError("it is not what was written")
-    except (OSError, ValueError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, TypeError, AttributeError, RecursionError) as error:
         raise PretrainingError(
             f"{damaged} is missing or damaged ({error}): bring it back from a copy, or "
             f"start anew in another folder"

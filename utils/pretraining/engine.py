@@ -65,7 +65,7 @@ WHOLE = StateDictOptions(full_state_dict=True, cpu_offload=True)  # whoever hold
 
 @dataclass(frozen=True)
 class Run:
-    """A run: its folder, `log` (a row for each step), and what came out of it."""
+    """A run: its folder, `log` (a row for each step, see `read_log`), and what came out of it."""
 
     folder: Path
     log: pd.DataFrame
@@ -498,7 +498,7 @@ def read_log(path):
     """The log of a run as a DataFrame, every number as it was written.
 
     A last line that is not whole, since the program was killed or is writing it, does
-    not count.
+    not count. Where nothing was measured a cell is empty, NaN.
     Raises OSError for a file that cannot be read, ValueError for one that is no table,
     TypeError for what is no path.
     """

@@ -70,7 +70,8 @@ def masked_rows(rows, visits, recipe):
     Dynamic masks come from the number of the visit, so that a row looks different when
     it comes again; static ones from the number of the row.
     Raises TypeError for rows that are no arrays of ids, or visits that are no integers,
-    ValueError for no rows, a negative visit or an id outside the vocabulary.
+    ValueError for no rows, a negative visit or an id outside the vocabulary, LookupError
+    for a row that is not there.
     Taught in: chapter 4, section "Masks anew at every visit".
     """
     pairs = []

@@ -495,7 +495,7 @@ def read_vocab(path):
     """piece -> id from a vocab.json; ValueError for another kind of file."""
     try:
         vocabulary = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"{path} is not JSON ({error}).") from None
     if not isinstance(vocabulary, dict) or {type(v) for v in vocabulary.values()} - {int}:
         raise ValueError(f"{path} must be one object of pieces and their ids.")
