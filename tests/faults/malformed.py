@@ -204,7 +204,7 @@ def deadline(seconds=SECONDS):
 
 def used_up(answer):
     """The answer, where it is lazy after use: a context is entered, an iterator is read."""
-    if isinstance(answer, contextlib.AbstractContextManager):
+    if isinstance(answer, contextlib.AbstractContextManager) and not isinstance(answer, Path):
         with answer as inside:
             return inside
     if isinstance(answer, Iterator):
