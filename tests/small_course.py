@@ -18,8 +18,9 @@ COUNT = "import pathlib\nwith open('../../runs', 'a') as f:\n    f.write('x')\nf
 
 def small_course(root, folder):
     """A `Course` in a folder: the tools and the theme of the real one, without its pages."""
-    for name in ("tools", "theme"):
-        shutil.copytree(root / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    left = shutil.ignore_patterns("__pycache__", "results")
+    for name in ("tools", "theme", "benchmarks"):
+        shutil.copytree(root / name, folder / name, ignore=left)
     shutil.copytree(root / "utils/languages", folder / "utils/languages")
     shutil.copyfile(root / "utils/show.py", folder / "utils/show.py")
     (folder / "utils/sources").mkdir()
