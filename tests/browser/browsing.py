@@ -125,8 +125,12 @@ def dress(page, theme: str) -> None:
     page.emulate_media(color_scheme=theme)
     page.evaluate(
         """async () => {
-          for (let i = 0; i < 2; i += 1) await new Promise(requestAnimationFrame);
-          await Promise.allSettled(document.getAnimations().map((change) => change.finished));
+          const followed = async () => {
+            for (let i = 0; i < 2; i += 1) await new Promise(requestAnimationFrame);
+            await Promise.allSettled(document.getAnimations().map((change) => change.finished));
+          };
+          // A window that Chromium does not draw gets no frame, and waits for it for ever.
+          await Promise.race([followed(), new Promise((done) => setTimeout(done, 2000))]);
         }""")
 
 

@@ -6,7 +6,6 @@ page is left out, and a chapter is about ten sheets. The first strip has the who
 the others what stands between the sidebars.
 """
 
-import base64
 import io
 from pathlib import Path
 
@@ -48,7 +47,6 @@ def _strips(page):
     width = page.viewport_size["width"]
     height = page.evaluate("document.scrollingElement.scrollHeight")
     page.set_viewport_size({"width": width, "height": STRIP})
-    devtools = page.context.new_cdp_session(page)
     for top in range(0, max(1, height - OVERLAP), STRIP - OVERLAP):
         page.evaluate("(top) => scrollTo({ top, behavior: 'instant' })", top)
         x, across = (0, width) if top == 0 else page.evaluate(
@@ -57,13 +55,13 @@ def _strips(page):
               const box = main.getBoundingClientRect();
               return [box.left, box.width];
             }""")
-        clip = {"x": x, "y": top, "width": across, "scale": SCALE,
-                "height": min(STRIP, height - top)}
-        answer = devtools.send("Page.captureScreenshot", {"optimizeForSpeed": True, "clip": clip})
-        strip = Image.open(io.BytesIO(base64.b64decode(answer["data"]))).convert("RGB")
+        # Of the window as it is: a picture that Chromium scales or cuts itself makes it draw
+        # the page again, which now and then never ends on a page with many frames.
+        window = Image.open(io.BytesIO(page.screenshot(animations="allow"))).convert("RGB")
+        strip = window.crop((round(x), 0, round(x + across), min(STRIP, height - top)))
+        strip = strip.resize((round(strip.width * SCALE), round(strip.height * SCALE)))
         assert max(ImageStat.Stat(strip).stddev) > 1, f"nothing is shown from {top} on"
         yield strip
-    devtools.detach()
 
 
 def _write(stem: Path, number: int, strips: list[Image.Image]) -> Path:
