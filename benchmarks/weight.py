@@ -59,7 +59,9 @@ def read_through(page) -> None:
         """async () => {
           const wait = (ms) => new Promise((done) => setTimeout(done, ms));
           // Until the window has been drawn there, and those who watch have been told.
-          const drawn = () => new Promise((done) => requestAnimationFrame(() => setTimeout(done)));
+          // A window that Chromium does not draw gets no frame: it is not waited for for ever.
+          const drawn = () => Promise.race([wait(300),
+            new Promise((done) => requestAnimationFrame(() => setTimeout(done)))]);
           for (let y = 0; y < document.scrollingElement.scrollHeight; y += 900) {
             scrollTo({ top: y, behavior: "instant" });
             await drawn();
