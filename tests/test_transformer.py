@@ -703,6 +703,9 @@ def test_arguments_that_cannot_be_decoded_are_refused(decode):
         decode(model, SOURCE[0], 5)
     with pytest.raises(TypeError, match="source_ids must hold token ids"):
         decode(model, SOURCE.float(), 5)
+    for empty in (SOURCE[:0], SOURCE[:, :0]):
+        with pytest.raises(ValueError, match="source_ids holds no tokens"):
+            decode(model, empty, 5)
     if decode is transformer.beam_decode:
         with pytest.raises(ValueError, match="num_beams must be 1 or more, not 0"):
             decode(model, SOURCE, 5, num_beams=0)

@@ -20,7 +20,7 @@ import pandas as pd
 import torch
 import torch.nn.functional as F
 
-from utils.inputs import require_integers, require_tensor, require_text
+from utils.inputs import require_integers, require_text
 
 IGNORED = -100  # the label that cross-entropy passes over, in PyTorch and everywhere
 
@@ -145,13 +145,13 @@ def corruption_report(
     there z is 0 or infinite. z is missing where there is nothing to count.
     A random id is the original or [MASK] with probability 1/V each, and then looks kept
     or masked: the expected numbers take that into account.
-    Raises ValueError for shapes that differ, TypeError for what are no tensors, and for
-    special ids that are no integers.
+    Raises ValueError for shapes that differ, TypeError for what are no tensors of integers,
+    and for special ids that are no integers.
     Taught in: chapter 3, section "Masked language modelling".
     """
     named = {"input_ids": input_ids, "corrupted": corrupted, "labels": labels}
     for name, ids in named.items():
-        require_tensor(ids, name)
+        require_integers(ids, name)
     if not input_ids.shape == corrupted.shape == labels.shape:
         shapes = [list(ids.shape) for ids in (input_ids, corrupted, labels)]
         raise ValueError(f"input_ids, corrupted and labels differ in shape: {shapes}")

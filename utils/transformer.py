@@ -411,7 +411,7 @@ def greedy_decode(model, source_ids, max_length):
     max_length cut it. The model runs in eval mode and comes back as it was.
 
     Raises ValueError for max_length below 1 or above the model's, or source_ids not
-    [B, Ls]; TypeError for source_ids not integers; IndexError for an id that the
+    [B, Ls] or empty; TypeError for source_ids not integers; IndexError for an id that the
     vocabulary does not have.
     Taught in: chapter 2, section "Decoding".
     """
@@ -507,6 +507,10 @@ def inference(model, gradients=False):
 def check_decoding(model, source_ids, max_length, num_beams=1):
     """Raise a clear error for arguments that cannot be decoded."""
     check_ids(source_ids, "source_ids", model.config)
+    if not source_ids.numel():
+        raise ValueError(
+            f"source_ids holds no tokens: its shape is {list(source_ids.shape)}"
+        )
     if not 1 <= max_length <= model.config.max_length:
         raise ValueError(
             f"max_length must be from 1 to the model's {model.config.max_length}, "

@@ -1,7 +1,7 @@
 """The finished site in Debian's Chromium: `make test-site`.
 
 These tests are collected only by a run that names this folder, so that `pytest tests` needs
-no browser. Each worker has one browser and one server on the loopback address.
+no browser. Each worker has one server on the loopback address, and one browser at a time.
 """
 
 from pathlib import Path
@@ -34,15 +34,19 @@ def served():
 
 
 @pytest.fixture(scope="session")
-def browser():
+def playwright():
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=chromium(), args=browsing.ARGUMENTS
-        )
-        yield browser
-        browser.close()
+        yield playwright
+
+
+@pytest.fixture(scope="module")
+def browser(playwright):
+    """One for each file of tests: after some hundred pages Chromium may stop drawing."""
+    browser = playwright.chromium.launch(executable_path=chromium(), args=browsing.ARGUMENTS)
+    yield browser
+    browser.close()
 
 
 @pytest.fixture
