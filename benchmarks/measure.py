@@ -167,8 +167,8 @@ def save(part: str, rows: list[Row], found: dict, took: float, quick: bool,
     earlier = kept["parts"].get(part)
     if quick and earlier and not earlier["quick"]:
         return path
-    kept |= {"date": str(date.today()), "machine": found}
-    kept["parts"][part] = {"quick": quick, "seconds": round(took),
+    kept["date"] = str(date.today())
+    kept["parts"][part] = {"quick": quick, "seconds": round(took), "machine": found,
                            "rows": [_whole(row) for row in rows]}
     path.parent.mkdir(parents=True, exist_ok=True)
     new = path.with_suffix(".new")

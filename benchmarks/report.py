@@ -61,10 +61,9 @@ def _with(text: str, unit: str, word: Callable[[str], str]) -> str:
     return f"{text} {word(unit)}" if unit else text
 
 
-def about(results: dict, word: Callable[[str], str] = str) -> str:
-    """When and where, in a line."""
-    has = results["machine"]
-    parts = [results["date"], has["processor"], f"{has['cores']} {word('cores')}",
+def about(date: str, has: dict, word: Callable[[str], str] = str) -> str:
+    """When and on what machine, in a line."""
+    parts = [date, has["processor"], f"{has['cores']} {word('cores')}",
              f"{has['memory_gb']} GB", *([has["gpu"]] if "gpu" in has else []), has["system"],
              f"{word('threads')}: {has['threads']}",
              f"{word('matrix products')}: {number(has['matrix_gflops'])} GFLOP/s",
@@ -78,7 +77,7 @@ def section(results: dict, part: str, word: Callable[[str], str] = str) -> str:
     found = results["parts"][part]
     quick = f", {word('a quick run')}" if found["quick"] else ""
     took = f"{found['seconds']:,} s{quick}"
-    return f"{table(found['rows'], word)}\n*{about(results, word)}; {took}.*\n"
+    return f"{table(found['rows'], word)}\n*{about(results['date'], found['machine'], word)}; {took}.*\n"
 
 
 def write(path: Path) -> Path:

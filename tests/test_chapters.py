@@ -39,6 +39,7 @@ def test_every_notebook_begins_with_the_cell_of_the_configured_address(page):
     assert first.metadata["tags"] == ["hide-input"]
 
 
+@pytest.mark.promise("chapters with five exercises or more, each with a check and a solution")
 @by_name(CHAPTERS)
 def test_a_chapter_has_five_exercises_each_with_a_check_and_a_solution(page):
     text = page.read_text()

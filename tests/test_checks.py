@@ -38,6 +38,7 @@ def test_enough_answers(name):
     assert source.count("\ndef wrong_") >= 4
 
 
+@pytest.mark.promise("right answers that the checks of the exercises accept")
 @pytest.mark.parametrize("name, answer", list(answers("right_")))
 def test_a_right_answer_passes(name, answer):
     verdict = checks.EXERCISES[name](answer)
@@ -45,6 +46,7 @@ def test_a_right_answer_passes(name, answer):
     assert verdict.message.startswith("✓")
 
 
+@pytest.mark.promise("wrong answers that the checks refuse, with the mistake named")
 @pytest.mark.parametrize("name, answer", list(answers("wrong_")))
 def test_a_wrong_answer_is_refused_and_the_mistake_named(name, answer):
     phrase = inspect.getdoc(answer).splitlines()[0]

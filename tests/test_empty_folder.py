@@ -39,6 +39,7 @@ def test_the_first_cell_installs_just_what_is_missing(equipped):
     assert missing <= new and new == closure(missing, after) - set(before)
 
 
+@pytest.mark.promise("torch, transformers and numpy stay those of Colab: tries")
 def test_what_colab_has_stays_as_it_is(equipped):
     before, after = equipped.distributions, equipped.colab.installed()
     assert set(COLABS_OWN) <= set(before)
@@ -48,6 +49,7 @@ def test_what_colab_has_stays_as_it_is(equipped):
     assert {path: state.get(path) for path in equipped.state} == equipped.state
 
 
+@pytest.mark.promise("notebooks of all languages that run in an empty folder")
 @pytest.mark.parametrize("path", notebooks_of(english=True), ids=lambda path: path.stem)
 def test_a_notebook_runs_in_an_empty_folder(path, equipped, address, tmp_path):
     run_alone(path, equipped, address, tmp_path)

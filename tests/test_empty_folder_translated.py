@@ -18,6 +18,7 @@ def spanish(outputs):
     assert any("tokenizador" in o.get("data", {}).get("text/html", "") for o in outputs)
 
 
+@pytest.mark.promise("notebooks of all languages that run in an empty folder")
 @pytest.mark.parametrize("path", notebooks_of(english=False), ids=lambda path: f"{path.parent.name}-{path.stem}")
 def test_a_notebook_runs_in_an_empty_folder_and_speaks_its_language(path, equipped, address, tmp_path):
     outputs = run_alone(path, equipped, address, tmp_path)

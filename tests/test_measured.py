@@ -151,8 +151,8 @@ def test_a_part_is_shown_with_its_day_and_machine(page, tmp_path):
 
 def test_the_newest_full_run_is_shown(tmp_path):
     for day, quick, value in (("2026-01-02", False, 1), ("2026-01-03", False, 2), ("2026-01-04", True, 3)):
-        results = {"date": day, "machine": MACHINE, "parts": {
-            "one": {"quick": quick, "seconds": 1, "rows": [{"what": "x", "value": value}]}}}
+        results = {"date": day, "parts": {"one": {
+            "quick": quick, "seconds": 1, "machine": MACHINE, "rows": [{"what": "x", "value": value}]}}}
         (tmp_path / f"{day}-cpu.json").write_text(json.dumps(results))
     (tmp_path / "pretraining.json").write_text("{}")  # the longer runs of the chapters
     assert measured.newest("one", tmp_path)["date"] == "2026-01-03"

@@ -201,6 +201,7 @@ def test_pages_have_their_number_and_the_title_page_has_none(texts):
     assert "2. Two" in texts[-1]  # the running title
 
 
+@pytest.mark.promise("PDF: no code runs off a page, and links lead to their places: tries")
 @needs_chromium
 def test_links_of_the_pdf_lead_to_their_places(reader, texts):
     places, external, internal = reader.named_destinations, set(), set()
@@ -226,6 +227,7 @@ def test_the_outline_has_the_headings(reader):
     assert "Section 59 of many" in found and "What is inside" in found
 
 
+@pytest.mark.promise("PDF: no code runs off a page, and links lead to their places: tries")
 @needs_chromium
 def test_the_text_stays_within_the_margins(reader):
     """Each run of letters of one size begins and ends inside; code is as wide as it says."""

@@ -475,6 +475,9 @@ def flip(path, place=0.5, bit=1):
     path.write_bytes(data)
 
 
+refused = pytest.mark.promise(
+    "bad texts, tokenizers, checkpoints and settings that the pre-training refuses by name"
+)
 DAMAGES = {
     "flipped": flip,
     "truncated": lambda path: os.truncate(path, path.stat().st_size // 2),
@@ -483,6 +486,7 @@ DAMAGES = {
 }
 
 
+@refused
 @pytest.mark.parametrize("damage", DAMAGES)
 @pytest.mark.parametrize("name", ["model.safetensors", "optimizer.safetensors", "config.json"])
 def test_a_damaged_checkpoint_is_refused_by_name(copied, name, damage):
@@ -628,6 +632,7 @@ def test_texts_are_read_in_order_and_named_by_what_they_are(tmp_path, monkeypatc
 
 
 # ------------------------------------------------------------------------ bad input
+@refused
 def test_bad_texts_are_refused(tmp_path, monkeypatch):
     out = tmp_path / "run"
     refuses("the text is empty", [], out)
@@ -660,6 +665,7 @@ BAD = {
 }  # fmt: skip
 
 
+@refused
 @pytest.mark.parametrize("name, value", [(name, v) for name, values in BAD.items() for v in values])
 def test_bad_values_are_named(tmp_path, name, value):
     said = refuses(name, DOCS, tmp_path / "run", **{name: value})
@@ -697,6 +703,7 @@ def test_folders_of_other_things_are_left_alone(finished, copied, tmp_path):
         refuses("cannot be written .*choose another folder", DOCS, path)
 
 
+@refused
 def test_a_tokenizer_that_does_not_match_is_refused(finished, tmp_path):
     folder, out = finished.folder / "tokenizer", tmp_path / "run"
     refuses("does not match the model: it has .* and the model 300 rows; set vocab_size",
@@ -743,6 +750,7 @@ def test_a_run_may_start_from_a_model(finished, tmp_path):
     refuses("no weights that", DOCS, tmp_path / "another", start_from=tmp_path / "without")
 
 
+@refused
 @pytest.mark.parametrize(
     "name, value",
     [("learning_rate", 1e-4), ("steps", 7), ("vocab_size", 300), ("row_length", 10**6),
@@ -754,6 +762,7 @@ def test_another_configuration_is_refused(stopped, name, value):
             resume=True, **{name: value})  # fmt: skip
 
 
+@refused
 def test_another_text_is_refused(stopped, tmp_path):
     file = written(tmp_path / "other.txt", "\n\n".join(DOCS))
     refuses("trained on a list of texts.* and other.txt was given", file, stopped, resume=True)
@@ -761,6 +770,7 @@ def test_another_text_is_refused(stopped, tmp_path):
     refuses("resume with the same text", [*DOCS[1:], DOCS[0] + "!"], stopped, resume=True)
 
 
+@refused
 @pytest.mark.parametrize("damage", DAMAGES)
 @pytest.mark.parametrize("name", ["train.bin", "held_out.bin"])
 def test_damaged_ids_are_noticed(stopped, name, damage):
@@ -782,17 +792,20 @@ def test_a_damaged_description_of_the_ids_is_noticed(stopped, change):
     refuses("trained on a lost text", DOCS, stopped, resume=True)
 
 
+@refused
 def test_swapped_ids_are_noticed(stopped, finished):
     write_corpus("a list of texts", reversed(DOCS), finished.tokenizer, stopped / "data")
     refuses("trained on other ids", DOCS, stopped, resume=True)
 
 
+@refused
 def test_a_swapped_tokenizer_is_noticed(stopped):
     shutil.rmtree(stopped / "tokenizer")
     train_tokenizer(iter(DOCS[:50]), 400, stopped / "tokenizer")
     refuses("is not the one that made the ids", DOCS, stopped, resume=True)
 
 
+@refused
 @pytest.mark.parametrize("name", ["tokenizer.json", "tokenizer_config.json", "SHA256SUMS"])
 def test_a_damaged_tokenizer_is_noticed(stopped, name):
     flip(stopped / "tokenizer" / name)

@@ -132,18 +132,21 @@ def test_sharded_processes_learn_what_one_does(runs):
     assert log < 1e-5 and weights < 1e-4
 
 
+@pytest.mark.promise("checkpoints that go on in another number of processes, and sharded")
 @pytest.mark.parametrize("run", ["begun by one", "begun by two", "sharded and stopped"])
 def test_a_checkpoint_goes_on_in_another_number_of_processes(runs, run):
     log, weights = differences(runs, run, "one")
     assert log < 1e-5 and weights < 1e-4
 
 
+@pytest.mark.promise("one of two processes killed: said, and resumed bit for bit: tries")
 def test_a_killed_process_ends_the_run_and_says_so(killed):
     _, (code, said) = killed
     assert code != 0
     assert re.search("SIGKILL|lost the others", said)
 
 
+@pytest.mark.promise("one of two processes killed: said, and resumed bit for bit: tries")
 def test_the_killed_run_resumed_is_bit_for_bit_the_unbroken_one(runs):
     log, weights = log_and_weights(runs / "killed")
     whole, whole_weights = log_and_weights(runs / "whole")

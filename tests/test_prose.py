@@ -66,12 +66,14 @@ def in_another_language(text, language):
     return found
 
 
+@pytest.mark.promise("pages whose every word is in a dictionary of their language")
 @by_name
 def test_every_word_is_in_the_dictionary(page):
     found = misspelt(page.read_text("utf-8"), page.parent.name)
     assert found == [], f"{page.parent.name}/{page.name}: mend it, or add it to tests/words.yml"
 
 
+@pytest.mark.promise("pages without a sentence in another language")
 @by_name
 def test_every_sentence_is_in_the_language_of_the_page(page):
     allowed = project_words().get(f"sentences-{page.parent.name}", ())

@@ -63,6 +63,7 @@ def test_every_page_is_there(pages):
     assert {f"{name}.html" for name in NAMES} <= set(pages)
 
 
+@pytest.mark.promise("editions in which every link leads somewhere")
 def test_links_lead_somewhere(pages, site):
     ids = {name: {tag["id"] for tag in page.find_all(id=True)} for name, page in pages.items()}
     broken = []
@@ -332,6 +333,7 @@ def furniture(page: BeautifulSoup) -> set[str]:
 SAME_IN_EVERY_LANGUAGE = {"Colab", "Ctrl", "Error", ".md", ".ipynb", ".pdf"}
 
 
+@pytest.mark.promise("translated editions with no word of the theme in English")
 def test_no_word_of_the_theme_is_left_in_english(pages, english, language):
     if language == "en":
         return

@@ -41,11 +41,13 @@ def page(visit):
     visit.page.emulate_media(color_scheme="light", media="screen")
 
 
+@pytest.mark.promise("pages that load with no request to another host and no error")
 def test_it_loads_alone_and_without_an_error(visit):
     assert visit.wrong == []
     assert [sent for sent in visit.read if sent.status >= 400] == []
 
 
+@pytest.mark.promise("pages within their weight, at a first visit and read to the end")
 def test_a_first_visit_is_light(visit, name, record_property):
     record_property("weight", (name, "first", weigh(visit.first)))
     record_property("weight", (name, "read", weigh(visit.read)))
@@ -73,6 +75,7 @@ WIDER = """() => {
 }"""
 
 
+@pytest.mark.promise("pages that a window of 360 or 320 pixels need not scroll sideways")
 @pytest.mark.parametrize("width", [360, 320])
 def test_a_phone_scrolls_down_only(page, width):
     page.set_viewport_size({"width": width, "height": 740})
@@ -89,6 +92,7 @@ VIOLATIONS = """async (only) => {
 }"""
 
 
+@pytest.mark.promise("pages without a violation of WCAG 2.2 AA, in the light and in the dark")
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_axe_finds_no_barrier(page, theme):
     browsing.dress(page, theme)
@@ -102,6 +106,7 @@ def test_axe_finds_no_barrier(page, theme):
     assert not found, "\n".join(found)
 
 
+@pytest.mark.promise("pages that print black on white, with nothing folded")
 def test_on_paper_it_is_black_on_white_and_unfolded(page):
     page.emulate_media(media="print", color_scheme="dark")
     seen = page.evaluate("""() => {
@@ -124,6 +129,7 @@ def test_on_paper_it_is_black_on_white_and_unfolded(page):
     assert seen["paper"] in ("rgb(255, 255, 255)", "rgba(0, 0, 0, 0)")
 
 
+@pytest.mark.promise("pages photographed whole: light, dark, on a phone")
 @pytest.mark.parametrize("theme", ["light", "dark", "phone"])
 def test_there_are_pictures_to_look_at(page, name, theme):
     browsing.dress(page, "dark" if theme == "dark" else "light")

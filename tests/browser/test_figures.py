@@ -16,6 +16,7 @@ def picture(place) -> str:
     return place.evaluate("(element) => element.innerHTML")
 
 
+@pytest.mark.promise("chapters whose charts answer to mouse and keyboard")
 @pytest.mark.parametrize("page", CHAPTERS)
 def test_charts_answer(visit, page):
     """Each by what it has: a slider, a menu, a legend to choose in, or a plane to move."""

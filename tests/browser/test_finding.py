@@ -27,6 +27,7 @@ def word_of(page: str) -> str:
     return max(sorted(headings(page).difference(*others)), key=len)
 
 
+@pytest.mark.promise("chapters of which the search finds a word, by keyboard")
 @pytest.mark.parametrize("page", PAGES)
 def test_the_search_finds_a_word_of_each_chapter_by_keyboard(visit, page):
     language, name = page.split("/")
@@ -64,6 +65,7 @@ def test_the_search_works_from_a_disk(from_disk, language):
     assert from_disk.wrong == []
 
 
+@pytest.mark.promise("chapters that work from a disk, without a server")
 @pytest.mark.parametrize("page", browsing.chapters("en"))
 def test_a_chapter_works_from_a_disk(from_disk, page):
     reader = from_disk.open(page)
@@ -89,6 +91,7 @@ MIDDLE = """async () => {
 }"""
 
 
+@pytest.mark.promise("chapters whose switch of language leads to the section that is read")
 @pytest.mark.parametrize("page", browsing.chapters())
 def test_the_switch_of_language_leads_to_the_section_that_is_read(visit, page):
     language, name = page.split("/")

@@ -56,6 +56,7 @@ REPORT = """(stops) => {
 }"""
 
 
+@pytest.mark.promise("kinds of page on which the keyboard reaches everything")
 @pytest.mark.parametrize("page", PAGES.values(), ids=list(PAGES))
 def test_the_keyboard_reaches_everything(visit, page):
     visit.context.add_init_script(RECORDER)

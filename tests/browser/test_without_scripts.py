@@ -17,6 +17,7 @@ def plain(browser, served):
     visit.close()
 
 
+@pytest.mark.promise("pages that can be read without scripts")
 @pytest.mark.parametrize("page", browsing.pages())
 def test_a_page_reads_without_scripts(plain, page):
     plain.wrong.clear()
