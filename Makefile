@@ -15,7 +15,7 @@ test: .venv/ready        ## the library, the exercises, the notebooks and the si
 	$(RUN) -m tools.reference_outputs
 	TQDM_DISABLE=1 COURSE_BOOK=1 $(RUN) -m pytest -q -n 2 --dist loadfile --nbval --nbval-current-env --nbval-cell-timeout=600 _build/nbval
 
-faults: .venv/ready      ## what must not lose data or lie, tried as often as the book says
+faults: .venv/ready node_modules/ready ## what must not lose data or lie, tried as often as the book says
 	OMP_NUM_THREADS=1 $(RUN) -m pytest -q -n 2 --dist loadgroup --full tests/faults
 
 sync: .venv/ready        ## carry changed code into the translations, mark what is stale

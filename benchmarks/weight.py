@@ -85,6 +85,9 @@ def visits(browser, served, page: str) -> tuple[float, float, float]:
         browser: Playwright's handle of it.
         served: what `tools.serve.serve` yields.
         page: `en/index`, ...
+
+    Raises:
+        RuntimeError: the page is not there.
     """
     found = []
     for known in ([], [KNOWN.format(page[:2])]):
@@ -103,5 +106,7 @@ def visits(browser, served, page: str) -> tuple[float, float, float]:
 
 
 def _open(tab, address: str) -> None:
-    tab.goto(address)
+    answer = tab.goto(address)
+    if not answer.ok:
+        raise RuntimeError(f"{address} is not there ({answer.status}): run `make book` first.")
     tab.wait_for_load_state("networkidle")

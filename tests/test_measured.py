@@ -1,14 +1,19 @@
 """The frame of the benchmarks, and the page that shows what they and the faults found."""
 
+import contextlib
 import json
+import os
 import re
+import subprocess
+import sys
 
 import pytest
 from bs4 import BeautifulSoup
 from sphinx.application import Sphinx
 
 from benchmarks import __main__ as bench
-from benchmarks import book, measure, promises, report
+from benchmarks import book, measure, promises, report, site, weight
+from benchmarks import tests as tested
 from benchmarks.measure import Row
 from tools import measured, site_editions
 
@@ -177,6 +182,71 @@ def test_a_watched_command_counts_its_processes_and_fails_aloud(tmp_path):
     assert found.memory > 200e6 and found.seconds > 1 and found.pages == {}
     with pytest.raises(RuntimeError, match="failed:\nnothing to do"):
         book.watch(["sh", "-c", "echo nothing to do; exit 3"], tmp_path)
+
+
+def test_the_editions_of_a_build_are_those_after_the_first():
+    printed = "...\nEditions: en 31 s, es 10 s, ja 3 s\nThe site: ...\n"
+    assert book.editions(printed) == 13
+
+
+PROMISING = """
+import pytest
+
+@pytest.mark.promise("whole numbers that are positive")
+@pytest.mark.parametrize("number", [1, 2, -3])
+def test_it(number):
+    assert number > 0
+
+def test_another():
+    pass
+"""
+
+
+def test_cases_of_a_promise_are_counted_over_processes(root, tmp_path):
+    (tmp_path / "test_promising.py").write_text(PROMISING)
+    (tmp_path / "conftest.py").write_text((root / "tests/conftest.py").read_text())
+    counts = tmp_path / "counts"
+    for _ in range(2):
+        subprocess.run(
+            [sys.executable, "-m", "pytest", "-q", "-n", "2", "-p", "no:cacheprovider", tmp_path],
+            cwd=tmp_path, stdout=subprocess.DEVNULL,
+            env=os.environ | {"COURSE_COUNTS": str(counts),
+                              "PYTHONPATH": os.pathsep.join([str(root), str(root / "tests")])},
+        )  # fmt: skip
+    (row,) = tested.promises(counts.read_text())
+    assert (row.what, row.value, row.of, row.kept) == ("whole numbers that are positive", 4, 6, False)
+
+
+def test_all_that_a_change_must_pass_is_added_up(monkeypatch, tmp_path):
+    monkeypatch.setattr(tested, "built_cold", lambda: None)
+    assert [row.value for row in tested.times(700, 800)] == [700, 800]
+    monkeypatch.setattr(tested, "built_cold", lambda: 600)
+    whole = tested.times(700, 800)[-1]
+    assert whole.value == 2100 and whole.kept is False
+    row = tested.again("12 passed in 3 s\nmore\n465 passed, 1 warning in 495 s\n")
+    assert row.value == row.of == 465
+
+
+class Answer:
+    def __init__(self, status):
+        self.status, self.ok = status, status < 400
+
+
+def test_a_page_that_is_not_there_has_no_weight():
+    class Tab:
+        def goto(self, address):
+            return Answer(404)
+
+    with pytest.raises(RuntimeError, match="http://here/x.html is not there .404.: run `make book`"):
+        weight._open(Tab(), "http://here/x.html")
+
+
+def test_the_heaviest_page_is_that_of_any_language(monkeypatch):
+    found = {"en/index": (10, 20, 5), "en/05_bertology": (100, 300, 59), "es/05_bertology": (90, 320, 76)}
+    monkeypatch.setattr(site.weight, "visits", lambda browser, served, page: found[page])
+    monkeypatch.setattr(site.pdf, "browser", contextlib.nullcontext)
+    rows = site.weights(None, list(found))
+    assert [row.value for row in rows] == [100, 320, 76, 2] and [row.kept for row in rows[:3]] == [True, True, False]
 
 
 def test_the_promises_of_each_page_are_known(root):

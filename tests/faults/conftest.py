@@ -4,6 +4,8 @@
 the results that the page “What was measured” shows.
 """
 
+import contextlib
+
 import pytest
 
 
@@ -13,14 +15,32 @@ def full(request) -> bool:
     return request.config.getoption("full")
 
 
-@pytest.fixture
-def tally(request):
-    """`tally(what, held, tried)` counts; `tally(what, None, 0, why)` was not possible here.
+class Tally:
+    """What a test counts; what several tests count by one name is added up.
 
-    What several tests count by one name is added up. To fail is the test's own business.
+    `tally(what, held, tried)` counts, and to fail is the test's own business;
+    `tally(what, None, 0, why)` was not possible here; `with tally.one(what):` counts one
+    try, which held unless the block raises.
     """
 
-    def count(what: str, held: int | None, tried: int, note: str = "") -> None:
-        request.node.user_properties.append(("tally", (what, held, tried, note)))
+    def __init__(self, properties: list):
+        self.properties = properties
 
-    return count
+    def __call__(self, what: str, held: int | None, tried: int, note: str = "") -> None:
+        self.properties.append(("tally", (what, held, tried, note)))
+
+    @contextlib.contextmanager
+    def one(self, what: str, note: str = ""):
+        try:
+            yield
+        except pytest.skip.Exception:
+            raise
+        except BaseException:  # how pytest ends a test is no Exception
+            self(what, 0, 1, note)
+            raise
+        self(what, 1, 1, note)
+
+
+@pytest.fixture
+def tally(request) -> Tally:
+    return Tally(request.node.user_properties)
