@@ -202,18 +202,17 @@ def test_another():
 """
 
 
-def test_cases_of_a_promise_are_counted_over_processes(root, tmp_path):
+def test_cases_of_a_promise_are_counted_in_all_processes_and_runs(root, tmp_path):
     (tmp_path / "test_promising.py").write_text(PROMISING)
     (tmp_path / "conftest.py").write_text((root / "tests/conftest.py").read_text())
     counts = tmp_path / "counts"
-    for _ in range(2):
-        subprocess.run(
-            [sys.executable, "-m", "pytest", "-q", "-n", "2", "-p", "no:cacheprovider", tmp_path],
-            cwd=tmp_path, stdout=subprocess.DEVNULL,
-            env=os.environ | {"COURSE_COUNTS": str(counts),
-                              "PYTHONPATH": os.pathsep.join([str(root), str(root / "tests")])},
-        )  # fmt: skip
-    (row,) = tested.promises(counts.read_text())
+    subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-n", "2", "-p", "no:cacheprovider", tmp_path],
+        cwd=tmp_path, stdout=subprocess.DEVNULL,
+        env=os.environ | {"COURSE_COUNTS": str(counts),
+                          "PYTHONPATH": os.pathsep.join([str(root), str(root / "tests")])},
+    )  # fmt: skip
+    (row,) = tested.promises(2 * counts.read_text())  # of two runs
     assert (row.what, row.value, row.of, row.kept) == ("whole numbers that are positive", 4, 6, False)
 
 
