@@ -19,8 +19,9 @@ import transformers
 import dangers
 from tools import notebooks, serve
 from tools.repository import Repository
-from utils import finetuning, pretraining, sources
+from utils import bertology, finetuning, pretraining, sources
 from utils.bertology import glue
+from utils.bertology.heads import HeadError
 from utils.pretraining import checkpoints, publish, speed
 from utils.sources import SourceError
 
@@ -345,7 +346,20 @@ def test_bertology_never_loads_a_pickle(plant, mark, tmp_path):
     for name in ("pytorch_model.bin", "model.safetensors"):
         with pytest.raises(glue.GlueError, match="Loading a pickle can run code|cannot be loaded"):
             glue.load_classifier(in_place_of(folder, plant, name), glue.TASKS["cola"])
-    assert glue.load_classifier(beside(folder, plant), glue.TASKS["cola"]).model.num_labels == 2
+    whole = glue.load_classifier(beside(folder, plant), glue.TASKS["cola"]).model
+    assert whole.num_labels == 2
+    pruned = Path(shutil.copytree(folder, tmp_path / "pruned"))
+    bertology.prune_heads(whole, {0: [1]})
+    bertology.save_pruned(whole, pruned)
+    (pruned / "SHA256SUMS").unlink()  # a stranger's sums would agree
+    for name in ("pytorch_model.bin", "model.safetensors"):
+        other = in_place_of(pruned, plant, name)
+        with pytest.raises(HeadError, match="holds no model that can be loaded"):
+            bertology.load_pruned(other)
+        with pytest.raises((glue.GlueError, HeadError), match="Loading a pickle|can be loaded"):
+            glue.load_classifier(other, glue.TASKS["cola"])
+    assert bertology.load_pruned(pruned).base_model.pruned_heads == {0: [1]}
+    assert glue.load_classifier(pruned, glue.TASKS["cola"]).model.base_model.pruned_heads
     assert not mark.exists()
 
 
