@@ -25,6 +25,7 @@ SKIPPED = {"name": "torch", "skip_reason": "Dependency not found and could not b
                       "  jinja2 3.1.2: PYSEC-2, mended in no version yet"),
     # A service that knows no package answers as if all were well, and pip-audit ends with 0.
     ([FINE, SKIPPED], 2, "NOT CHECKED: the advisory service does not know 1 of 2 packages (torch)"),
+    ([], 2, "NOT CHECKED: pip-audit looked up no package"),
 ])
 def test_what_pip_audit_printed_is_understood(packages, code, text):
     answer = audit.of_pip_audit(printed(packages), "")
@@ -110,6 +111,14 @@ def test_npm_that_knows_of_nothing(registry, root):
     answer, lock = audit.npm_packages(), json.loads((root / "package-lock.json").read_text())
     assert answer.code == 0, str(answer)
     assert answer.looked_up == len(lock["packages"]) - 1  # without the course itself
+
+
+@pytest.mark.parametrize("total, code, text", [
+    (3, 0, "nothing is known against 3 packages"), (0, 2, "NOT CHECKED: npm looked up no package")])
+def test_npm_that_looked_up_nothing_is_not_good_news(total, code, text):
+    said = {"vulnerabilities": {}, "metadata": {"dependencies": {"total": total}}}
+    answer = audit.of_npm(json.dumps(said), "")
+    assert (answer.code, str(answer)) == (code, f"  {text}")
 
 
 def test_npm_that_knows_of_something(registry, root):

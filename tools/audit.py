@@ -4,8 +4,8 @@
 
 pip-audit asks about the packages that requirements.txt and requirements-cuda.txt pin for
 this system, npm about those of package-lock.json. The exit code is 0 where nothing is known
-of any of them, 1 where something is, and 2 where a package was not looked up: a service that
-does not answer, or does not know a package, has not said that nothing is known.
+of any of them, 1 where something is, and 2 where a package was not looked up, or none was: a
+service that does not answer, or does not know a package, has not said that nothing is known.
 """
 
 import json
@@ -55,6 +55,7 @@ def of_pip_audit(output: str, errors: str) -> Answer:
              for p in packages for weakness in p.get("vulns", [])]
     trouble = (f"the advisory service does not know {len(skipped)} of {len(packages)} packages "
                f"({', '.join(skipped[:3] + ['...'] * (len(skipped) > 3))})") if skipped else ""
+    trouble = trouble if packages else "pip-audit looked up no package"
     return Answer(len(packages) - len(skipped), known, trouble)
 
 
@@ -69,7 +70,8 @@ def of_npm(output: str, errors: str) -> Answer:
         return Answer(trouble="the advisory service cannot be reached "
                               f"({said.get('message') or last_line(errors)})")
     known = [f"{name} {found['range']}: {found['severity']}" for name, found in weak.items()]
-    return Answer(said["metadata"]["dependencies"]["total"], known)
+    total = said["metadata"]["dependencies"]["total"]
+    return Answer(total, known, "" if total else "npm looked up no package")
 
 
 def python_packages() -> Answer:
