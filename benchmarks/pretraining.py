@@ -19,8 +19,6 @@ as `load_text` gives them, lines differ more in length and are cut: `paragraphs`
 - Quality: the held-out loss of both after the same time of training, each with as many
   steps as its speed allows and its schedule ending with them. Scored on packed rows, as
   the engine trains, and on padded lines, as the reference does; masks are frozen.
-- Memory: the highest resident memory of a process that turns a text into ids, with a
-  tokenizer made before, and takes a few steps. Needs Linux.
 
 The threads are those of OMP_NUM_THREADS, or 1.
 """
@@ -30,10 +28,8 @@ import json
 import statistics
 import tempfile
 import time
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import date
-from multiprocessing import get_context
 from pathlib import Path
 
 import pandas as pd
@@ -62,7 +58,6 @@ LOSS_NOTE = ("A run of its own for each time, its schedule ending there; scored 
 LINES_NOTE = ("To the book's recipe each line is an example. Wrapped: lines of about 12 words, "
               "as files of Project Gutenberg have them. Paragraphs: each a line.")
 RATE = "matrix products"  # the column of their measured rate
-MEGABYTE = 10**6
 RESULTS = Path(__file__).parent / "results/pretraining.json"
 CPU = torch.device("cpu")
 
@@ -263,7 +258,7 @@ def loss_rows(seconds: int, found: dict[str, dict]) -> list[Row]:
     ]  # fmt: skip
 
 
-# ------------------------------------------------------------------------ the memory
+# --------------------------------------------------------------- a text of any size
 def write_text(paragraphs, size, path):
     """Write about `size` bytes: the paragraphs again and again, each time numbered."""
     written = number = 0
@@ -273,35 +268,6 @@ def write_text(paragraphs, size, path):
             number += 1
             written += len(f"{number} {paragraph} {number**3}\n\n".encode())
             file.write(f"{number} {paragraph} {number**3}\n\n")
-
-
-def peak_memory(path, tokenizer, out):
-    """(seconds, highest resident bytes) of a process that reads a text and trains."""
-    settings.setup(profile="cpu")
-    recipe = recipe_for("cpu")
-    start = time.perf_counter()
-    prepare(path, out, recipe, tokenizer, resume=False)
-    seconds = time.perf_counter() - start
-    Engine(recipe, out, torch.device("cpu")).steps(5)
-    status = Path("/proc/self/status").read_text()
-    return seconds, 1024 * int(status.split("VmHWM:")[1].split()[0])
-
-
-def memory(bench, megabytes=(10, 100)) -> dict[int, tuple[float, int]]:
-    """Texts of several sizes in megabytes → (seconds to ids, highest resident bytes).
-
-    Each in a process of its own, with the tokenizer of the bench.
-    """
-    found = {}
-    for size in megabytes:
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "text.txt"
-            write_text(bench.training, size * MEGABYTE, path)
-            with ProcessPoolExecutor(1, get_context("spawn")) as alone:
-                found[size] = alone.submit(
-                    peak_memory, path, bench.out / "tokenizer", Path(folder) / "run"
-                ).result()
-    return found
 
 
 # ------------------------------------------------------------- the tables of chapter 4
