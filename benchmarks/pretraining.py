@@ -54,7 +54,8 @@ TURN = 4.0  # seconds that a turn takes, about
 TIMES = (60, 120, 240)  # seconds of training after which the losses are compared
 QUICK_TEXT = 800  # paragraphs
 LOSS_NOTE = ("A run of its own for each time, its schedule ending there; scored on wrapped lines, "
-             "as the book's recipe trains.")
+             "as the book's recipe trains. The steps of both are those that the measured speeds "
+             "give for this time; the seconds that they took stand in the file's detail.")
 LINES_NOTE = ("To the book's recipe each line is an example. Wrapped: lines of about 12 words, "
               "as files of Project Gutenberg have them. Paragraphs: each a line.")
 RATE = "matrix products"  # the column of their measured rate
@@ -189,8 +190,12 @@ class Speed:
         return float((operations / self.found[RATE]).median())
 
     def step_seconds(self, name) -> float:
+        """Seconds of a step, at the speed of the reference times the median ratio to it.
+
+        Not at the recipe's own median, which may be that of another moment of the machine.
+        """
         turn = self.turns[name]
-        return turn.tokens / turn.steps / self.tokens(name)
+        return turn.tokens / turn.steps / (self.tokens("reference") * self.ratio(name))
 
 
 def speed(bench, lines, seconds=None, ablation=False) -> Speed:

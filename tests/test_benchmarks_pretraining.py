@@ -4,6 +4,7 @@ import json
 import types
 from dataclasses import replace
 
+import pandas as pd
 import pytest
 import torch
 from transformers import DataCollatorForLanguageModeling
@@ -154,6 +155,17 @@ def test_the_speed_is_that_of_the_turns():
     assert speed.share("engine") == pytest.approx(0.6) and speed.share("reference") == 0.15
     assert (speed.step_seconds("engine"), speed.step_seconds("reference")) == (0.5, 2)
     assert turns["engine"].steps == 6 * 4  # five rounds, and the turn before them
+
+
+def test_a_step_is_as_much_faster_as_the_rounds_say():
+    """The machine was fast in one round: two medians apart would be of different rounds."""
+    turns = {name: pretraining.Turn(None, 1) for name in ("reference", "engine")}
+    for turn in turns.values():
+        turn.steps, turn.tokens = 3, 30
+    found = pd.DataFrame({"reference": [5.0, 10.0, 5.0], "engine": [10.0, 20.0, 20.0]})
+    speed = pretraining.Speed("wrapped", found, turns)
+    assert (speed.ratio("engine"), speed.tokens("engine")) == (2, 20)
+    assert (speed.step_seconds("reference"), speed.step_seconds("engine")) == (2, 1)
 
 
 def test_a_text_has_the_size_that_was_asked_for_and_no_paragraph_twice(tmp_path):
