@@ -19,7 +19,7 @@ from torch import nn
 from benchmarks import measure
 from benchmarks.measure import Row
 from utils import bert, finetuning
-from utils.pretraining import matrix_rate
+from utils.pretraining import matrix_rate, training_work
 from utils.sources import load_dataset, load_encoder, load_tokenizer
 
 BATCH, BATCHES, BOOK_LENGTH = 32, 3, 128  # of a turn, and of the book's sentences
@@ -46,17 +46,6 @@ def examples_of(tokenizer, sentences: pd.DataFrame) -> finetuning.Examples:
 
 
 # ------------------------------------------------------------------------ the speed
-def work(config, lengths) -> int:
-    """Floating-point operations of a forward and a backward pass over real tokens.
-
-    Two for each weight and token forward, twice that backward; and for each pair of
-    tokens of a sentence the two products of attention.
-    """
-    d, f, layers = config.hidden_size, config.intermediate_size, config.num_hidden_layers
-    tokens, pairs = int(np.sum(lengths)), int(np.square(lengths).sum())
-    return 3 * layers * (2 * tokens * (4 * d * d + 2 * d * f) + 4 * pairs * d)
-
-
 def batches_by_length(examples, batch: int) -> Iterator[np.ndarray]:
     """The batches of the course's recipe without end: the same at every call."""
     for epoch in itertools.count():
@@ -86,9 +75,10 @@ class Recipe:
         batches = self.arrange(list(itertools.islice(self.by_length, self.batches)))
         seconds = measure.seconds(lambda: [self.step(places) for places in batches])
         lengths = self.examples.lengths[np.concatenate(batches)]
+        tokens, pairs = int(lengths.sum()), int(np.square(lengths).sum())
         self.counted.append({
-            "sentences": len(lengths), "tokens": int(lengths.sum()),
-            "operations": work(self.model.config, lengths),
+            "sentences": len(lengths), "tokens": tokens,
+            "operations": training_work(self.model.config, tokens, 0, pairs),  # without a head
         })  # fmt: skip
         return seconds
 

@@ -14,7 +14,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from benchmarks import finetuning, measure, pretraining, tokenizers
 from utils import bert
 from utils.finetuning import padding_share, random_classifier
-from utils.pretraining import recipe_for
+from utils.pretraining import recipe_for, training_work
 from utils.pretraining import speed as engine_speed
 from utils.pretraining.corpus import read_corpus
 from utils.sources import load_dataset, load_text, load_tokenizer
@@ -119,6 +119,8 @@ def test_real_tokens_are_counted_and_padding_is_not(body, examples):
         ids = [examples.input_ids[place] for place in np.concatenate(batches)]
         assert counted["sentences"] == len(ids) == 32
         assert counted["tokens"] == sum(map(len, ids))
+        pairs = sum(len(one) ** 2 for one in ids)
+        assert counted["operations"] == training_work(TINY, counted["tokens"], 0, pairs)
 
 
 def test_the_work_is_that_of_the_matrix_products(body, tokenizer):
@@ -132,13 +134,8 @@ def test_the_work_is_that_of_the_matrix_products(body, tokenizer):
         model(input_ids=ids, attention_mask=torch.ones_like(ids)).logits.sum().backward()
     d = TINY.hidden_size
     head = 3 * 2 * len(lengths) * (d * d + 2 * d)
-    assert finetuning.work(TINY, lengths) == counter.get_total_flops() - head
-
-
-def test_work_grows_with_the_square_of_a_sentence():
-    short, long = finetuning.work(TINY, [8, 8]), finetuning.work(TINY, [16])
-    pairs = 3 * TINY.num_hidden_layers * 4 * TINY.hidden_size
-    assert long - short == pairs * (16**2 - 2 * 8**2)
+    found = training_work(TINY, sum(lengths), 0, sum(length**2 for length in lengths))
+    assert found == counter.get_total_flops() - head
 
 
 def test_rates_leave_out_the_turn_that_warms_up(body, examples):
