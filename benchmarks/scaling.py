@@ -87,7 +87,8 @@ def fitted_row(what: str, costs: dict[int, float]) -> Row:
     over_all, larger = (fit(sizes[i:], list(costs.values())[i:]) for i in (0, half))
     detail = {"larger half": larger, "all": over_all,
               "seconds": {str(size): cost for size, cost in costs.items()}}  # fmt: skip
-    return Row(what, larger["exponent"], detail=detail)
+    low, high = larger.get("interval", (None, None))
+    return Row(what, larger["exponent"], low=low, high=high, detail=detail)
 
 
 def exponent_row(what: str, sizes: tuple[int, ...], make: Callable[[int], Callable]) -> Row:

@@ -195,9 +195,12 @@ def test_the_row_has_the_exponent_of_the_larger_half():
     costs = {1: 1.0, 2: 2.0, 4: 4.0, 8: 16.0, 16: 64.0, 32: 256.0}  # linear, then square
     row = scaling.fitted_row("x", costs)
     assert row.value == pytest.approx(2) == row.detail["larger half"]["exponent"]
+    assert [row.low, row.high] == row.detail["larger half"]["interval"]
+    assert row.low <= 2 <= row.high or row.low == pytest.approx(2) == row.high
     assert 1 < row.detail["all"]["exponent"] < 2
     assert row.detail["seconds"] == {str(size): cost for size, cost in costs.items()}
-    assert scaling.fitted_row("x", {1: 1.0, 10: 10.0}).value == pytest.approx(1)  # has no half
+    two = scaling.fitted_row("x", {1: 1.0, 10: 10.0})  # has no half, and no interval
+    assert two.value == pytest.approx(1) and two.low is two.high is None
 
 
 def test_every_size_of_a_model_takes_its_turns():
