@@ -6,12 +6,13 @@ import json
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from tokenizers import Tokenizer
 from torch.utils.flop_counter import FlopCounterMode
 
-from benchmarks import finetuning, measure, pretraining, tokenizers
+from benchmarks import finetuning, heads, measure, pretraining, tokenizers
 from utils import bert
 from utils.finetuning import padding_share, random_classifier
 from utils.pretraining import recipe_for, training_work
@@ -172,6 +173,33 @@ def test_both_recipes_are_scored_after_the_same_sentences(body, tokenizer, sente
         assert row.low <= row.value <= row.high and row.detail["train"] == 64
     assert book.kept is None and course.least == book.low
     assert replace(course, value=book.low - 0.01).kept is False
+
+
+# ---------------------------------------------------------------------------- heads
+@pytest.mark.parametrize("quick", [True, False])
+def test_a_part_of_the_sentences_breaks_and_keeps_no_promise(
+    quick, body, tokenizer, sentences, monkeypatch
+):
+    monkeypatch.setattr(heads, "in_turns", lambda work: pd.DataFrame([dict.fromkeys(work, 2.0)]))
+    rows = heads.asking(random_classifier(TINY, 0), body, tokenizer, sentences, quick)
+    assert [row.value for row in rows] == ([20, 20] if quick else [2, 2])
+    assert [row.most for row in rows] == ([None, None] if quick else [5, 30])
+    assert ["multiplied" in row.note for row in rows] == [quick, quick]
+
+
+def test_each_round_of_the_pruning_has_a_model_of_its_own(monkeypatch):
+    model, pruned, prune_heads = random_classifier(TINY, 0), [], heads.bertology.prune_heads
+
+    def watched(copy, gone):
+        pruned.append(copy)
+        return prune_heads(copy, gone)
+
+    monkeypatch.setattr(heads.bertology, "prune_heads", watched)
+    rows = {row.what: row for row in heads.pruning(model, batches=(1,), repeats=1)}
+    assert len({id(one) for one in pruned}) == measure.ROUNDS + 1 and model not in pruned
+    assert rows["half of the heads pruned: the pruning itself"].value > 0
+    sizes = rows["half of the heads pruned: parameters gone"].detail
+    assert sizes["before"] - sizes["after"] == TINY.num_hidden_layers * (4 * 32 * 16 + 3 * 16)
 
 
 # --------------------------------------------------------------------- pre-training
