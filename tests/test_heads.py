@@ -15,6 +15,10 @@ import torch
 import transformers
 from torch import nn
 
+from benchmarks.head_models import (
+    CLASSIFIERS, MAKERS, VOCABULARY, D, H, L, answer, bert_config, far, in_batches, labelled, make,
+    padded,
+)  # fmt: skip
 from utils import bert
 from utils.bertology import (
     HeadAdapter,
@@ -37,91 +41,8 @@ from utils.bertology import (
     save_pruned,
 )
 
-L, H, D, VOCABULARY = 3, 4, 8, 60
-SIZES = dict(vocab_size=VOCABULARY, hidden_size=H * D, num_hidden_layers=L,
-             num_attention_heads=H, intermediate_size=48, max_position_embeddings=40)  # fmt: skip
-
-
-def bert_config():
-    return transformers.BertConfig(**SIZES)
-
-
-def roberta_config():
-    return transformers.RobertaConfig(**SIZES, pad_token_id=1)
-
-
-def distilbert_config():
-    return transformers.DistilBertConfig(
-        vocab_size=VOCABULARY, dim=H * D, n_layers=L, n_heads=H, hidden_dim=48,
-        max_position_embeddings=40,
-    )  # fmt: skip
-
-
-def gpt2_config():
-    return transformers.GPT2Config(
-        vocab_size=VOCABULARY, n_embd=H * D, n_layer=L, n_head=H, n_positions=40,
-        pad_token_id=0, bos_token_id=1, eos_token_id=2,
-    )  # fmt: skip
-
-
-MAKERS = {
-    "BertModel": lambda: transformers.BertModel(bert_config()),
-    "BertForSequenceClassification":
-        lambda: transformers.BertForSequenceClassification(bert_config()),
-    "BertForMaskedLM": lambda: transformers.BertForMaskedLM(bert_config()),
-    "RobertaModel": lambda: transformers.RobertaModel(roberta_config()),
-    "RobertaForSequenceClassification":
-        lambda: transformers.RobertaForSequenceClassification(roberta_config()),
-    "RobertaForMaskedLM": lambda: transformers.RobertaForMaskedLM(roberta_config()),
-    "DistilBertModel": lambda: transformers.DistilBertModel(distilbert_config()),
-    "DistilBertForSequenceClassification":
-        lambda: transformers.DistilBertForSequenceClassification(distilbert_config()),
-    "GPT2Model": lambda: transformers.GPT2Model(gpt2_config()),
-    "GPT2LMHeadModel": lambda: transformers.GPT2LMHeadModel(gpt2_config()),
-    "GPT2ForSequenceClassification":
-        lambda: transformers.GPT2ForSequenceClassification(gpt2_config()),
-    "course.Bert": lambda: bert.Bert(bert.BertConfig(**SIZES)),
-    "course.BertForMaskedLM":
-        lambda: bert.BertForMaskedLM(bert.BertConfig(**SIZES, pooler=False)),
-    "course.BertForSequenceClassification":
-        lambda: bert.BertForSequenceClassification(bert.BertConfig(**SIZES)),
-}  # fmt: skip
-CLASSIFIERS = [name for name in MAKERS if "Classification" in name]
 every_model = pytest.mark.parametrize("name", MAKERS)
 every_classifier = pytest.mark.parametrize("name", CLASSIFIERS)
-
-
-def make(name, dtype=torch.float32, seed=0):
-    """A model whose weights, biases and norms are all drawn: nothing is zero by luck."""
-    torch.manual_seed(seed)
-    model = MAKERS[name]().to(dtype).eval()
-    with torch.no_grad():
-        for parameter in model.parameters():
-            parameter += 0.15 * torch.randn_like(parameter)
-    return model
-
-
-def padded():
-    """Three sentences of 9, 6 and 4 tokens."""
-    generator = torch.Generator().manual_seed(5)
-    ids = torch.randint(5, VOCABULARY, (3, 9), generator=generator)
-    mask = (torch.arange(9) < torch.tensor([[9], [6], [4]])).long()
-    return {"input_ids": ids * mask + (1 - mask), "attention_mask": mask}
-
-
-def answer(model, inputs=None):
-    """Logits, or last states, of the tokens that are none of padding."""
-    with torch.no_grad():
-        output = model(**(inputs or padded()))
-    logits = getattr(output, "logits", None)
-    found = output.last_hidden_state if logits is None else logits
-    if found.dim() == 3:
-        found = found[(inputs or padded())["attention_mask"].bool()]
-    return found
-
-
-def far(a, b):
-    return (a - b).abs().max().item()
 
 
 # -------------------------------------------------------------------- the adapter
@@ -534,24 +455,6 @@ def test_damaged_folders_are_refused(tmp_path):
 
 
 # ---------------------------------------------------------------------- importance
-def labelled(number=12, classes=2, seed=3):
-    """Sentences of 3 to 9 tokens as pairs (inputs, labels), in batches of several sizes."""
-    generator = torch.Generator().manual_seed(seed)
-    lengths = torch.randint(3, 10, (number,), generator=generator)
-    ids = torch.randint(5, VOCABULARY, (number, 9), generator=generator)
-    mask = (torch.arange(9) < lengths[:, None]).long()
-    labels = torch.randint(classes, (number,), generator=generator)
-    return ids * mask + (1 - mask), mask, labels
-
-
-def in_batches(size, **options):
-    ids, mask, labels = labelled(**options)
-    return [
-        ({"input_ids": ids[i : i + size], "attention_mask": mask[i : i + size]}, labels[i : i + size])
-        for i in range(0, len(labels), size)
-    ]
-
-
 @every_classifier
 def test_importance_is_the_mean_of_absolute_finite_differences(name):
     model, eps = make(name, torch.float64), 1e-5
