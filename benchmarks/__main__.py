@@ -31,6 +31,7 @@ PARTS = {
     "book": "book",
     "tests": "tests",
     "site": "site",
+    "exact": "exact",
     "promises": "promises",
 }
 

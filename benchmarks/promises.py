@@ -2,73 +2,28 @@
 
 The longer runs of chapters 4 and 5 lie in `benchmarks/results/*.json` (their commands stand
 in these chapters); what the book's own run found is read from its executed pages; the rest is
-counted: the exact numbers of the library, the grammar, the translations.
+counted: the grammar, the translations.
 """
 
 import ast
-import contextlib
 import json
 import re
 import statistics
 
-import torch
-from torch import nn
-
 from benchmarks.measure import RESULTS, Row
 from tools import build, editions, execution
-from utils import bert, english, parity, spanish
-from utils.attention import record_attention
+from utils import english, spanish
 from utils.show import GLUE
-from utils.sources import load_encoder, load_tokenizer
-from utils.transformer import EncoderLayer, LayerNorm, TransformerConfig
 
 TREEBANK = "ud_english_ewt"  # the real one; the longer run on it is kept
 
 
 def rows(quick: bool) -> list[Row]:
-    return [*exactness(), *grammar(20_000 if quick else 200_000), *classifier(), *pretrained(),
+    return [*grammar(20_000 if quick else 200_000), *classifier(), *pretrained(),
             *opened(), *translated(), *shipped()]  # fmt: skip
 
 
-# ------------------------------------------------------------- built here, equal to theirs
-def exactness() -> list[Row]:
-    """How far the course's own modules are from the libraries'."""
-    found = []
-    for dtype, most in ((torch.float32, 1e-6), (torch.float64, 1e-12)):
-        torch.manual_seed(0)
-        theirs = nn.TransformerEncoderLayer(64, 4, 128, 0.0, batch_first=True).to(dtype)
-        config = TransformerConfig(vocab_size=3, hidden_size=64, num_attention_heads=4,
-                                   intermediate_size=128, dropout=0.0)  # fmt: skip
-        ours = parity.copy_torch_weights(theirs, EncoderLayer(config).to(dtype))
-        x = torch.randn(4, 16, 64, dtype=dtype)
-        with as_written(ours):
-            off = parity.relative(theirs(x), ours(x))
-        name = str(dtype).removeprefix("torch.")
-        found.append(Row(f"encoder layer against torch, {name}: relative difference", off, most=most))
-    theirs, tokenizer = load_encoder("all-MiniLM-L6-v2"), load_tokenizer("all-MiniLM-L6-v2")
-    batch = tokenizer(["A short one.", "A longer sentence, so that the other is padded."],
-                      padding=True, return_tensors="pt")  # fmt: skip
-    real = batch["attention_mask"].bool()
-    ours = bert.from_transformers(theirs)
-    with torch.no_grad(), as_written(ours):
-        expected = theirs(**batch, output_hidden_states=True).hidden_states
-        got = ours(**batch).hidden_states
-    off = max((a[real] - b[real]).abs().max().item() for a, b in zip(expected, got, strict=True))
-    return [*found, Row("BERT with MiniLM's weights against transformers: hidden states differ by",
-                        off, most=1e-5)]  # fmt: skip
-
-
-@contextlib.contextmanager
-def as_written(model):
-    """The formulas that the chapters show, and none of PyTorch's fused kernels."""
-    LayerNorm.fused = False
-    try:
-        with record_attention(model):
-            yield
-    finally:
-        LayerNorm.fused = True
-
-
+# ------------------------------------------------------------------------- the grammars
 def grammar(enough: int) -> list[Row]:
     distinct = {s.text for s in english.sentences(enough, seed=0)}
     return [

@@ -7,12 +7,13 @@ import re
 import subprocess
 import sys
 
+import pandas as pd
 import pytest
 from bs4 import BeautifulSoup
 from sphinx.application import Sphinx
 
 from benchmarks import __main__ as bench
-from benchmarks import book, measure, promises, report, site, weight
+from benchmarks import book, exact, exact_heads, measure, promises, report, site, weight
 from benchmarks import tests as tested
 from benchmarks.measure import Row
 from tools import measured, site_editions
@@ -253,10 +254,52 @@ def test_the_promises_of_each_page_are_known(root):
         path.stem for path in (root / "chapters/en").glob("*.md") if "{code-cell}" in path.read_text()}
 
 
-def test_the_exact_numbers_of_the_library_are_kept():
-    found = [*promises.exactness(), *promises.grammar(500)]
-    assert len(found) == 6 and not [row.what for row in found if row.kept is False]
+def test_the_grammars_are_counted():
+    found = promises.grammar(500)
+    assert len(found) == 3 and not [row.what for row in found if row.kept is False]
+    assert found[-1].value == 500 and found[-1].least is None  # too few to promise anything
+
+
+def test_what_was_written_by_hand_is_equal_to_the_libraries():
+    found = [*exact.parity_rows(), *exact.minilm_rows(), exact.base_rows()[1]]
+    assert len(found) == 8 and [row.what for row in found if not row.kept] == []
     assert all(row.value > 0 for row in found)  # the formulas ran, and not twice PyTorch's kernel
+
+
+def test_other_weights_are_seen(monkeypatch):
+    monkeypatch.setattr(exact.parity, "copy_torch_weights", lambda theirs, ours: ours)
+    assert [row.kept for row in exact.parity_rows()] == [False] * 4
+    assert [row.kept for row in exact.base_rows()] == [False, False, None]
+
+
+EXACT = {
+    "sizes": (exact.size_rows, 3), "WordPiece": (lambda: exact.wordpiece_rows(60), 1),
+    "masks": (exact.masking_rows, 2), "first loss": (exact.first_loss_rows, 1),
+    "next sentences": (lambda: exact.sentence_rows(200), 3), "grammar": (lambda: exact.grammar_rows(200), 2),
+    "loop": (exact.loop_rows, 1), "scores": (lambda: exact.score_rows(20), 1),
+    "BPE": (lambda: exact.bpe_rows(60, 50), 3), "visits": (exact.visit_rows, 1), "heads": (exact_heads.rows, 10),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("group", EXACT)
+def test_what_is_exact_is_kept(group):
+    rows, promised = EXACT[group]
+    assert [row.kept for row in rows() if row.kept is not None] == [True] * promised
+
+
+def test_losses_of_other_steps_are_not_equal():
+    one = pd.Series([4.0, float("nan"), 2.0])
+    assert exact.columns_apart(one, one) == 0 and exact.columns_apart(one, 1.5 * one) == 0.5
+    for other in (one[:2], one.fillna(1.0), one[::-1].reset_index(drop=True).shift()):
+        assert exact.columns_apart(one, other) == float("inf")
+
+
+def test_texts_of_any_characters_are_of_any_and_the_same_each_time():
+    texts = exact.strange_texts(300)
+    assert texts == exact.strange_texts(300) != exact.strange_texts(300, seed=1)
+    characters = set("".join(texts))
+    assert {"🙂", "日", "\0", "<"} <= characters and max(map(ord, characters)) > 0xE0000
+    assert not any(0xD800 <= ord(character) < 0xE000 for character in characters)
 
 
 def test_what_the_longer_runs_found_is_read(root):

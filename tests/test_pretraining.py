@@ -95,6 +95,13 @@ def refuses(match, text, out, kind=PretrainingError, **options):
     return str(raised.value)
 
 
+# --------------------------------------------------------------------------- sizes
+def test_the_full_model_has_the_number_of_parameters_that_was_published():
+    ledger = roberta_ledger(model_config(recipe_for("gpu")))
+    assert ledger.parameters.iloc[-1] == ledger.counted.iloc[-1] == 83_504_416
+    assert ledger.parameters.equals(ledger.counted)
+
+
 # ------------------------------------------------------------------------- packing
 PACKED = torch.tensor([[7, 8, EOS, BOS, 9, EOS, BOS, 10, 11, 12]])
 
