@@ -36,6 +36,7 @@ ALLOWED = {
     ("utils/pretraining/recipe.py", "code"): (1, "computes formulas that stand beside it"),
     ("utils/sources/__init__.py", "weights"): (1, "use_safetensors follows; tests below"),
     ("chapters/03_bert_fine_tuning", "weights"): (1, "opens what the line before has saved"),
+    ("benchmarks/exact.py", "network"): (1, "listens on this machine and never answers"),
     ("tests/test_repository.py", "code"): (1, "reads the constants of a cell, and runs nothing"),
     ("tests/test_languages.py", "yaml"): (1, "a SafeLoader that refuses a key given twice"),
     ("tests/test_security.py", "pickle"): (2, "makes the pickles that must not be loaded"),
@@ -44,6 +45,7 @@ ALLOWED = {
 CONNECTS = "utils/sources/"
 ADDRESSES = {
     "utils/sources/hub.py": {"huggingface.co", "www.gutenberg.org"},
+    "benchmarks/exact.py": {"127.0.0.1"},  # the server that `auto` is to give up
     "tools/serve.py": {"127.0.0.1"},  # serves on this machine
     "tools/pages.py": {"www.w3.org"},  # names of vocabularies
     "tools/plain_markdown.py": {"doi.org", "arxiv.org"},  # links in lists of references
