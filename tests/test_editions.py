@@ -179,6 +179,25 @@ def test_a_difference_names_the_file_and_the_heading(chapters, monkeypatch, old,
         assert any(line.startswith("chapters/es/page.md, ") and named in line for line in found), found
 
 
+def test_a_section_with_several_faults_counts_once(chapters, monkeypatch):
+    page = chapters / "es/page.md"
+    assert editions.count_sections(page) == (3, 0)  # never recorded
+    run(monkeypatch)
+    assert editions.count_sections(page) == (3, 3)
+    assert editions.count_sections(chapters / "es/glossary.md") == (4, 4)
+    edit(chapters / "en/page.md", ("Write it.", "Write it well."))
+    edit(page, ("- two\n", ""), ("x = y", "x = z"))
+    assert len(check(chapters)) > 1 and editions.count_sections(page) == (3, 2)
+    edit(page, ("x = 1", "x = 2"))
+    assert editions.count_sections(page) == (3, 1)
+    edit(page, ("x = 2", "x = 1"), ("Escríbelo.\n", "Escríbelo.\n\n## Tercera\n"))
+    assert editions.count_sections(page) == (3, 1)
+    page.unlink()
+    assert editions.count_sections(page) == (3, 0)
+    (chapters / "es/alone.md").write_text("# Sola\n\n## Dos\n")
+    assert editions.count_sections(chapters / "es/alone.md") == (2, 0)
+
+
 def test_a_changed_english_paragraph_names_the_section_to_look_at(chapters, monkeypatch, capsys):
     run(monkeypatch)
     edit(chapters / "en/page.md", ("Write it.", "Write it well."))

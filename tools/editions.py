@@ -255,38 +255,66 @@ def _matched(source: list[Section], translation: list[Section]) -> list[tuple]:
 def differences(page: Path) -> list[str]:
     """What is wrong with a translated page; each line names the file and the heading."""
     try:
-        source, translation = pair(page)
-        return [f"{name(page)}, {line}" for line in
-                [*_structure(source, translation), *_staleness(page, source)]]
+        return [f"{name(page)}, {line}" for _, line in _findings(page)]
     except EditionError as error:
         return [str(error) if name(page) in str(error) else f"{name(page)}: {error}"]
 
 
-def _structure(source, translation) -> list[str]:
+def count_sections(page: Path) -> tuple[int, int]:
+    """How many sections a page should have, and how many of these are complete and fresh.
+
+    A section with several faults counts once. Of a page that is missing, cannot be compared
+    or was never recorded no section counts; what the English page has not takes one away.
+    """
+    source = CHAPTERS / SOURCE / page.name
+    if not source.exists():
+        return len(sections(page.read_text("utf-8"))), 0
+    total = len(sections(source.read_text("utf-8")))
+    if not page.exists():
+        return total, 0
+    try:
+        found = _findings(page)
+    except EditionError:
+        return total, 0
+    if page.stem not in read_state(page.parent):
+        return total, 0
+    wrong = {place for place, _ in found if place is not None}
+    added = sum(place is None for place, _ in found)
+    return total, max(0, total - len(wrong) - added)
+
+
+def _findings(page: Path) -> list[tuple[int | None, str]]:
+    """Pairs of an English section's number, None for the whole page, and what is wrong there."""
+    source, translation = pair(page)
+    return [*_structure(source, translation), *_staleness(page, source)]
+
+
+def _structure(source, translation) -> list[tuple[int | None, str]]:
     found = []
-    for english, other in _matched(source, translation):
+    for number, (english, other) in enumerate(_matched(source, translation)):
         place = f"section “{other.heading if other else english.heading}”"
         if other is None:
-            found.append(f"{place}: missing")
+            found.append((number, f"{place}: missing"))
             continue
         if mark := _MARK.search(other.text + "\n"):
-            found.append(f"{place}: still to do: {mark.group().strip(' %' + chr(10))}")
+            todo = mark.group().strip(" %\n")
+            found.append((number, f"{place}: still to do: {todo}"))
         left, right = skeleton(english), skeleton(other)
         if left != right:
             i, want, got = _first_difference(left, right)
-            found.append(f"{place}: block {i + 1} should have {_short(want)}; it has "
-                         f"{_short(got)} (English: “{english.heading}”)")
+            found.append((number, f"{place}: block {i + 1} should have {_short(want)}; it has "
+                                  f"{_short(got)} (English: “{english.heading}”)"))
         lost, added = targets(english) - targets(other), targets(other) - targets(english)
         if lost or added:
-            found.append(f"{place}: references missing: {sorted(lost.elements()) or 'none'}, "
-                         f"not in the English: {sorted(added.elements()) or 'none'}")
+            found.append((number, f"{place}: references missing: {sorted(lost.elements()) or 'none'}, "
+                                  f"not in the English: {sorted(added.elements()) or 'none'}"))
     count = sum(not s.entry for s in translation) - sum(not s.entry for s in source)
     if count > 0:
-        found.append(f"section “{[s for s in translation if not s.entry][-1].heading}”: the page "
-                     f"has {count} more sections than the English one")
+        found.append((None, f"section “{[s for s in translation if not s.entry][-1].heading}”: the "
+                            f"page has {count} more sections than the English one"))
     strange = {s.heading for s in translation if s.entry} - {s.heading for s in source if s.entry}
-    found += [f"entry “{term}”: the English glossary has no such term" for term in sorted(strange)]
-    return found
+    return found + [(None, f"entry “{term}”: the English glossary has no such term")
+                    for term in sorted(strange)]
 
 
 def _first_difference(left: list, right: list) -> tuple[int, str, str]:
@@ -304,19 +332,19 @@ def _short(block: str) -> str:
     return repr(line if len(line) <= 90 else line[:87] + "...")
 
 
-def _staleness(page: Path, source) -> list[str]:
+def _staleness(page: Path, source) -> list[tuple[int | None, str]]:
     recorded = read_state(page.parent).get(page.stem)
     if recorded is None:
-        return ["is not in translated.yml: run `make sync`"]
+        return [(None, "is not in translated.yml: run `make sync`")]
     found = []
-    for key, section in zip(_keys(source), source):
+    for number, (key, section) in enumerate(zip(_keys(source), source)):
         if key not in recorded:
-            found.append(f"the English section “{key}” is not recorded as translated: "
-                         "run `make sync`")
+            found.append((number, f"the English section “{key}” is not recorded as translated: "
+                                  "run `make sync`"))
         elif recorded[key].split()[0] != section.hash():
-            found.append(f"section {_place(page, source, section)}: the English section “{key}” "
-                         "changed since it was translated: run `make sync`, revise, delete the "
-                         "mark, run `make sync`")
+            found.append((number, f"section {_place(page, source, section)}: the English section "
+                                  f"“{key}” changed since it was translated: run `make sync`, "
+                                  "revise, delete the mark, run `make sync`"))
     return found
 
 
