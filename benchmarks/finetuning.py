@@ -35,10 +35,11 @@ def rows(quick: bool) -> list[Row]:
     data = finetuning.labelled_splits(load_dataset("cola"))
     examples = examples_of(tokenizer, data["train"].head(SPEED_SENTENCES))
     if quick:
-        return speed_rows(body, examples, batch=8, batches=1)
+        return [*speed_rows(body, examples, batch=8, batches=1), length_row(examples)]
     train = examples_of(tokenizer, data["train"].head(TRAIN_SENTENCES))
     test = examples_of(tokenizer, data["test"].head(TEST_SENTENCES))
-    return speed_rows(body, examples, BATCH, BATCHES) + quality_rows(body, train, test)
+    return [*speed_rows(body, examples, BATCH, BATCHES), length_row(examples),
+            *quality_rows(body, train, test)]  # fmt: skip
 
 
 def examples_of(tokenizer, sentences: pd.DataFrame) -> finetuning.Examples:
@@ -135,6 +136,13 @@ def speed_rows(body, examples, batch: int, batches: int) -> list[Row]:
             shares["course"], "%", least=55 if whole else None, note=small.strip(),
             detail={"shares": shares, "matrix_rate": float(found["rate"].median())}),
     ]  # fmt: skip
+
+
+def length_row(examples) -> Row:
+    """How long the sentences are whose speed was measured."""
+    return Row("pieces of a sentence, the mean of those used", float(np.mean(examples.lengths)),
+               note="with [CLS] and [SEP]; 11.4 was asked, the mean of CoLA's sentences",
+               detail={"sentences": len(examples)})  # fmt: skip
 
 
 # ---------------------------------------------------------------------- the quality

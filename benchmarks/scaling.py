@@ -9,8 +9,9 @@ become small; that over all of them, and the seconds, are in the detail. Sizes t
 and a size's seconds are the median over the rounds, as the processor counts them.
 
 A corpus is turned into ids by a process of its own, on one thread, with a tokenizer made
-before, once for each size: several gigabytes in all, too long for rounds. Its memory is the
-highest that was resident, Python and its libraries included.
+before, once for each size: several gigabytes in all, too long for rounds. Another process
+takes a few steps of training on these ids. The memory of each is the highest that was
+resident, Python and its libraries included.
 """
 
 import os
@@ -46,7 +47,8 @@ class Sizes:
         widths: of an encoder layer that reads 256 positions.
         megabytes: of text.
         corpus_seconds: for all the texts; the largest is cut to what is left of them.
-        flat: what is promised of the memory for the largest text beside the smallest.
+        flat: what is promised of the memory for the largest text beside the smallest, if the
+            time allows the largest.
     """
 
     lengths: tuple[int, ...] = (64, 128, 256, 512, 1_024, 2_048)
@@ -152,11 +154,12 @@ def corpus_rows(sizes: Sizes) -> list[Row]:
         "exponent of the time of text to ids in the size, larger half",
         {size: one["processor_seconds"] for size, one in found.items()},
     )
-    return [time_row, memory_row(found, sizes)]
+    training = memory_row(found, sizes, "a short training", "training_mb")
+    return [time_row, memory_row(found, sizes), training]
 
 
 def corpora(megabytes: tuple[int, ...], budget: float) -> Iterator[tuple[int, dict]]:
-    """Yield (megabytes, what `text_to_ids` found) of ascending sizes.
+    """Yield (megabytes, what `text_to_ids` and `training_memory` found) of ascending sizes.
 
     Where the next size would take longer than what is left of `budget` seconds, the last
     is what fits, in steps of 10 MB.
@@ -176,7 +179,7 @@ def corpora(megabytes: tuple[int, ...], budget: float) -> Iterator[tuple[int, di
                 return
             write_text(paragraphs, size * MEGABYTE, folder / "text.txt")
             found = alone(text_to_ids, folder)
-            yield size, found
+            yield size, found | {"training_mb": alone(training_memory, folder)}
             rate, budget, largest = size / found["seconds"], budget - found["seconds"], size
 
 
@@ -194,12 +197,23 @@ def text_to_ids(folder: Path) -> dict:
     os.environ |= {"TOKENIZERS_PARALLELISM": "false", "TQDM_DISABLE": "1"}
     tokenizer = load_tokenizer(folder / "tokenizer", recipe_for("cpu").vocab_size)
     before, starts = resident("VmRSS"), (time.perf_counter(), time.process_time())
-    write_corpus("text", read_paragraphs(folder / "text.txt"), tokenizer, folder / "ids")
+    write_corpus("text", read_paragraphs(folder / "text.txt"), tokenizer, folder / "data")
     return {
         "seconds": time.perf_counter() - starts[0],
         "processor_seconds": time.process_time() - starts[1],
         "before_mb": before, "peak_mb": resident("VmHWM"),
     }  # fmt: skip
+
+
+def training_memory(folder: Path) -> float | None:
+    """Take a few steps of training on the ids in a folder; the highest memory."""
+    from benchmarks.pretraining import CPU, Engine
+    from utils import settings
+    from utils.pretraining import recipe_for
+
+    settings.setup(profile="cpu")
+    Engine(recipe_for("cpu"), folder, CPU).steps(5)
+    return resident("VmHWM")
 
 
 def resident(name: str) -> float | None:
@@ -211,19 +225,26 @@ def resident(name: str) -> float | None:
     return 1024 * int(status.split(f"{name}:")[1].split()[0]) / MEGABYTE
 
 
-def memory_row(found: dict[int, dict], sizes: Sizes) -> Row:
-    """The highest memory for the largest text, beside that for the smallest."""
+def memory_row(
+    found: dict[int, dict], sizes: Sizes, work: str = "text to ids", name: str = "peak_mb"
+) -> Row:
+    """The highest memory for the largest text, beside that for the smallest.
+
+    The promise is about the largest of the sizes: a smaller text says nothing of it.
+    """
     small, large = min(found), max(found)
-    what = f"highest memory, text to ids, {megabytes(large)} / {megabytes(small)}"
-    if found[large]["peak_mb"] is None:
-        return Row(what, None, "×", most=sizes.flat, note="Only Linux tells the highest memory.")
-    cut = "A larger text would have taken too long here." if large < max(sizes.megabytes) else ""
+    what = f"highest memory, {work}, {megabytes(large)} / {megabytes(small)}"
+    whole = large >= max(sizes.megabytes)
+    most = sizes.flat if whole else None
+    if found[large][name] is None:
+        return Row(what, None, "×", most=most, note="Only Linux tells the highest memory.")
     detail = {
         megabytes(size): one | {"mb_per_second": size / one["seconds"]}
         for size, one in found.items()
     }
-    flat = found[large]["peak_mb"] / found[small]["peak_mb"]
-    return Row(what, flat, "×", most=sizes.flat, note=cut, detail=detail)
+    flat = found[large][name] / found[small][name]
+    cut = "" if whole else "A larger text would have taken too long here."
+    return Row(what, flat, "×", most=most, note=cut, detail=detail)
 
 
 def megabytes(size: int) -> str:

@@ -13,7 +13,8 @@ from utils import pretraining as pretraining_package
 from utils.bert import BertConfig
 from utils.pretraining import engine, recipe_for, train_tokenizer
 from utils.pretraining.corpus import read_corpus
-from utils.sources import load_text
+from utils.sources import SourceError, load_text
+from utils.sources.formats import Text
 from utils.transformer import TransformerConfig
 
 CPU = torch.device("cpu")
@@ -223,14 +224,14 @@ def test_text_becomes_ids_and_the_memory_is_read(paragraphs, tmp_path, monkeypat
     train_tokenizer(paragraphs, 500, tmp_path / "tokenizer")
     (tmp_path / "text.txt").write_text("\n\n".join(paragraphs), "utf-8")
     found = scaling.text_to_ids(tmp_path)
-    assert read_corpus(tmp_path / "ids").characters == sum(map(len, paragraphs))
+    assert read_corpus(tmp_path / "data").characters == sum(map(len, paragraphs))
     assert found["seconds"] > 0 and found["processor_seconds"] > 0
     assert 50 < found["before_mb"] <= found["peak_mb"] < 20_000
 
 
 def test_a_text_of_a_megabyte_in_a_process_of_its_own():
     [(size, found)] = scaling.corpora((1,), budget=60)
-    assert size == 1 and found["peak_mb"] > 50
+    assert size == 1 and found["peak_mb"] > 50 and 50 < found["training_mb"] < 20_000
 
 
 def corpora_that_take(seconds_per_megabyte, megabytes, budget, monkeypatch):
@@ -260,17 +261,30 @@ def test_memory_that_grows_breaks_the_promise():
     sizes = scaling.Sizes()
     found = {size: {"seconds": size / 2, "peak_mb": 500.0} for size in sizes.megabytes}
     row = scaling.memory_row(found, sizes)
-    assert row.what.endswith("1 GB / 10 MB") and row.value == 1 and row.kept and not row.note
+    assert row.what.endswith("text to ids, 1 GB / 10 MB") and row.value == 1
+    assert row.kept and not row.note
     assert row.detail["300 MB"]["mb_per_second"] == 2
     found[1_000]["peak_mb"] = 600.0
     assert not scaling.memory_row(found, sizes).kept
     del found[1_000]
     row = scaling.memory_row(found, sizes)
-    assert row.what.endswith("300 MB / 10 MB") and row.kept and "too long" in row.note
+    assert row.what.endswith("300 MB / 10 MB") and "too long" in row.note
+    assert row.value == 1 and row.kept is None  # nothing was seen of 1 GB
     for one in found.values():
         one["peak_mb"] = None
     row = scaling.memory_row(found, sizes)
     assert row.value is None and "Linux" in row.note
+
+
+def test_a_training_on_each_text_has_its_own_row():
+    sizes = scaling.Sizes()
+    found = {size: {"seconds": 1.0, "peak_mb": 500.0, "training_mb": 600.0 + size / 10}
+             for size in sizes.megabytes}
+    row = scaling.memory_row(found, sizes, "a short training", "training_mb")
+    assert row.what == "highest memory, a short training, 1 GB / 10 MB"
+    assert row.value == pytest.approx(700 / 601) and row.kept is False
+    found[1_000]["training_mb"] = 610.0
+    assert scaling.memory_row(found, sizes, "a short training", "training_mb").kept
 
 
 # ----------------------------------------------------------------------------- the GPU
@@ -282,9 +296,10 @@ def test_a_promise_that_is_not_measured_says_why(has, quick, why, monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: has)
     rows = gpu.rows(quick)
     assert [(row.what, row.value, row.kept) for row in rows] == [
-        (what, None, None) for what in (gpu.KANTAI, gpu.FINE_TUNING)
+        (what, None, None) for what in gpu.PROMISES
     ]
-    assert [(row.unit, row.least, row.most) for row in rows] == [("%", 35, None), ("s", None, 60)]
+    bounds = {row.what: (row.unit, row.least, row.most) for row in rows}
+    assert bounds[gpu.KANTAI] == ("%", 35, None) and bounds[gpu.FINE_TUNING] == ("s", None, 60)
     assert all(why in row.note for row in rows)
 
 
@@ -300,11 +315,50 @@ def test_with_a_gpu_every_promise_is_measured_on_it(monkeypatch):
 
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(architecture, "rows_on", lambda *at: [measured("compared")(*at)])
-    monkeypatch.setattr(gpu, "encoder_row", measured("encoder"))
-    monkeypatch.setattr(gpu, "pretraining_row", measured(gpu.KANTAI))
+    monkeypatch.setattr(gpu, "half_rows", lambda *at: [measured(what)(*at) for what in gpu.PARTS])
+    monkeypatch.setattr(gpu, "encoder_row", measured(gpu.ENCODER))
+    monkeypatch.setattr(gpu, "pretraining_rows", lambda *at: [
+        measured(what)(*at) for what in (gpu.KANTAI, gpu.KANTAI_TIME, gpu.KANTAI_LOSS)])
     monkeypatch.setattr(gpu, "fine_tuning_row", measured(gpu.FINE_TUNING))
     names = [row.what for row in gpu.rows(quick=False)]
-    assert names == ["compared", "encoder", *gpu.PROMISES] and devices == ["cuda"] * 4
+    assert names == ["compared", *gpu.PROMISES] and set(devices) == {"cuda"}
+
+
+def test_the_parts_beside_the_libraries_compute_in_half_precision(monkeypatch):
+    """Here on the processor, which has bfloat16 too."""
+    types, row_of = [], architecture.row_of
+    monkeypatch.setattr(gpu, "half_precision_on_gpu",
+                        lambda device: torch.autocast(device.type, torch.bfloat16))
+
+    def watched(what, turns, *sizes):
+        for turn in turns.values():
+            side = turn.__self__
+            side.forward()
+            types.append(side.output.dtype)
+            assert all(gradient.isfinite().all() for gradient in side.backward())
+        return row_of(what, turns, *sizes)
+
+    monkeypatch.setattr(architecture, "row_of", watched)
+    rows = gpu.half_rows(CPU, TINY)
+    assert [row.what for row in rows] == gpu.PARTS and all(row.value > 0 for row in rows)
+    # A LayerNorm and a loss end in float32, an attention in what its products had.
+    assert types == [torch.bfloat16] * 2 + [torch.float32] * 4
+
+
+def test_kant_is_read_where_he_is_to_be_had(monkeypatch):
+    def missing(name):
+        if name == "kant":
+            raise SourceError("not there")
+        return given[name]
+
+    given = {name: load_text(name) for name in ("wikipedia", "kant")}
+    assert gpu.kant() == (given["kant"].paragraphs, gpu.INSTEAD)  # pip installs none of it
+    monkeypatch.setattr(gpu, "load_text", missing)
+    assert gpu.kant() == (given["wikipedia"].paragraphs, gpu.INSTEAD)
+    source = replace(given["kant"].provenance, given="kant")
+    books = Text(given["kant"].documents[:2], source)
+    monkeypatch.setattr(gpu, "load_text", lambda name: books)
+    assert gpu.kant() == (books.paragraphs, "")
 
 
 def test_a_share_is_that_of_the_rate_beside_it(rate):
@@ -331,12 +385,27 @@ def test_the_engine_reports_the_work_of_its_steps(paragraphs, rate, monkeypatch)
     monkeypatch.setattr(engine.speed, "training_work", lambda *_: 6e9)
     monkeypatch.setattr(architecture, "seconds", lambda work, device: work() and 2.0)
     recipe = recipe_for("smoke", steps=12)
-    row = gpu.pretraining_row(
+    [row, *_] = gpu.pretraining_rows(
         CPU, recipe, paragraphs, micro_batch=2, steps=2, rounds=5, compile=False
     )
     assert row.detail["work_teraflops"] == pytest.approx(2 * 6e9 / 2.0 / 1e12)
     assert row.what == gpu.KANTAI and row.least == 35
     assert row.value == pytest.approx(100 * 2 * 6e9 / 2.0 / 10e12)
+
+
+@pytest.mark.parametrize("number, note", [(300, "instead"), (10, "instead")])
+def test_a_training_goes_to_its_end_and_is_scored(paragraphs, rate, number, note):
+    recipe = recipe_for("smoke", steps=15)
+    share, seconds, loss = gpu.pretraining_rows(
+        CPU, recipe, paragraphs[:number], note, micro_batch=2, steps=2, rounds=5, compile=False
+    )
+    assert [share.what, seconds.what, loss.what] == [gpu.KANTAI, gpu.KANTAI_TIME, gpu.KANTAI_LOSS]
+    assert seconds.value > 0 and seconds.unit == "s" and share.note == seconds.note == note
+    assert seconds.detail == {"steps": 15, "tokens": 15 * recipe.batch_size * recipe.row_length}
+    if number == 300:
+        assert 0 < loss.value < 8 and loss.note == note
+    else:
+        assert loss.value is None and "no whole row" in loss.note
 
 
 def test_fine_tuning_takes_as_many_sentences_as_asked(monkeypatch):

@@ -157,6 +157,22 @@ def test_the_rows_of_the_speed_promise_only_what_batches_of_32_keep(body, exampl
         assert set(ratio.detail["per_second"]) == {"book", "course"}
 
 
+def test_the_length_of_the_sentences_is_that_of_their_pieces(tokenizer, sentences):
+    used = sentences.head(50)
+    row = finetuning.length_row(finetuning.examples_of(tokenizer, used))
+    ids = tokenizer(list(used["sentence"]))["input_ids"]
+    assert row.value == pytest.approx(np.mean([len(one) for one in ids])) and row.kept is None
+
+
+def test_masking_alone_is_promised_to_save_nothing():
+    assert heads.speed_row("masked", 16, 1.9).kept and not heads.speed_row("masked", 16, 2.1).kept
+    assert heads.speed_row("pruned", 16, 12.1).kept and not heads.speed_row("pruned", 16, 11.9).kept
+    for name in ("pruned", "masked"):
+        row = heads.speed_row(name, 4, 5.0, 4.0, 6.0)
+        assert row.kept is None and row.detail["quartiles"] == [4.0, 6.0]
+    assert "our reading" in heads.speed_row("masked", 16, 0).note
+
+
 def test_both_recipes_are_scored_after_the_same_sentences(body, tokenizer, sentences, monkeypatch):
     train = finetuning.examples_of(tokenizer, sentences.head(64))
     test = finetuning.examples_of(tokenizer, sentences.tail(60))
