@@ -122,7 +122,7 @@ def test_the_page_shows_every_part_that_is_measured(root):
 def test_every_text_of_the_results_is_translated(root):
     words = site_editions.about("es")["measured"]
     texts = {*report.HEADS, "yes", "no", "all", "of", "not measured", "cores", "threads",
-             "matrix products", "a quick run"}
+             "matrix products", "a quick run", "points"}
     for part in sections(root):
         for row in measured.newest(part, measure.RESULTS)["parts"][part]["rows"]:
             texts |= {row.what, row.note}
