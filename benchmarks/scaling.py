@@ -49,6 +49,7 @@ class Sizes:
         corpus_seconds: for all the texts; the largest is cut to what is left of them.
         flat: what is promised of the memory for the largest text beside the smallest, if the
             time allows the largest.
+        training: whether to take a few steps on the ids of each text.
     """
 
     lengths: tuple[int, ...] = (64, 128, 256, 512, 1_024, 2_048)
@@ -57,11 +58,12 @@ class Sizes:
     megabytes: tuple[int, ...] = (10, 30, 100, 300, 1_000)
     corpus_seconds: float = 17 * 60
     flat: float | None = 1.1
+    training: bool = True
 
 
 QUICK = Sizes(
     lengths=(64, 128, 256, 512), batches=(1, 2, 4, 8), widths=(64, 128, 256, 512),
-    megabytes=(1, 5), flat=None,
+    megabytes=(1, 5), flat=None, training=False,
 )  # fmt: skip
 
 
@@ -149,16 +151,20 @@ def encoder_layer(batch: int, length: int, width: int) -> Callable[[], None]:
 # -------------------------------------------------------------------------- the corpus
 def corpus_rows(sizes: Sizes) -> list[Row]:
     """Turn texts of several sizes into ids: the time's exponent, and the memory."""
-    found = dict(corpora(sizes.megabytes, sizes.corpus_seconds))
+    found = dict(corpora(sizes.megabytes, sizes.corpus_seconds, sizes.training))
     time_row = fitted_row(
         "exponent of the time of text to ids in the size, larger half",
         {size: one["processor_seconds"] for size, one in found.items()},
     )
-    training = memory_row(found, sizes, "a short training", "training_mb")
-    return [time_row, memory_row(found, sizes), training]
+    works = {"text to ids": "peak_mb"}
+    if sizes.training:
+        works["a short training"] = "training_mb"
+    return [time_row, *(memory_row(found, sizes, *work) for work in works.items())]
 
 
-def corpora(megabytes: tuple[int, ...], budget: float) -> Iterator[tuple[int, dict]]:
+def corpora(
+    megabytes: tuple[int, ...], budget: float, training: bool = True
+) -> Iterator[tuple[int, dict]]:
     """Yield (megabytes, what `text_to_ids` and `training_memory` found) of ascending sizes.
 
     Where the next size would take longer than what is left of `budget` seconds, the last
@@ -179,7 +185,9 @@ def corpora(megabytes: tuple[int, ...], budget: float) -> Iterator[tuple[int, di
                 return
             write_text(paragraphs, size * MEGABYTE, folder / "text.txt")
             found = alone(text_to_ids, folder)
-            yield size, found | {"training_mb": alone(training_memory, folder)}
+            if training:
+                found = found | {"training_mb": alone(training_memory, folder)}
+            yield size, found
             rate, budget, largest = size / found["seconds"], budget - found["seconds"], size
 
 

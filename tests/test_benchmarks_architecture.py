@@ -276,6 +276,15 @@ def test_memory_that_grows_breaks_the_promise():
     assert row.value is None and "Linux" in row.note
 
 
+def test_a_quick_run_has_no_training(monkeypatch):
+    one = {"seconds": 1.0, "processor_seconds": 1.0, "peak_mb": 500.0}
+    monkeypatch.setattr(scaling, "corpora", lambda sizes, budget, training: [
+        (size, one | ({"training_mb": 600.0} if training else {})) for size in sizes])
+    works = [[row.what.split(", ")[1] for row in scaling.corpus_rows(sizes) if "memory" in row.what]
+             for sizes in (scaling.QUICK, scaling.Sizes())]
+    assert works == [["text to ids"], ["text to ids", "a short training"]]
+
+
 def test_a_training_on_each_text_has_its_own_row():
     sizes = scaling.Sizes()
     found = {size: {"seconds": 1.0, "peak_mb": 500.0, "training_mb": 600.0 + size / 10}
