@@ -262,7 +262,6 @@ def test_the_promises_of_each_page_are_known(root):
 def test_the_grammars_are_counted():
     found = promises.grammar(quick=True)
     assert len(found) == 2 and not [row.what for row in found if row.kept is False]
-    assert found[-1].value == 500 and found[-1].least is None  # too few to promise anything
 
 
 def test_what_was_written_by_hand_is_equal_to_the_libraries():
