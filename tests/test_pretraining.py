@@ -445,6 +445,10 @@ def test_the_log_is_only_added_to(tmp_path, monkeypatch):
     again = engine.Log(tmp_path / "log.csv")
     again.keep(50)
     assert read_log(tmp_path / "log.csv").equals(read[:51])
+    for content in (b"", b"\xff\n"):
+        (tmp_path / "log.csv").write_bytes(content)
+        with pytest.raises(ValueError, match="log.csv is no log of a run"):
+            read_log(tmp_path / "log.csv")
 
 
 @pytest.mark.parametrize("broken", ["step,loss\n1,x\n", "", "nothing\n", "step,loss\n0,1\n1,1\n"])
@@ -869,6 +873,27 @@ def test_a_finished_run_is_published_whole_or_not_at_all(finished, stopped, tmp_
     for run, says in ((finished.folder, "is there already"), (stopped, "is step 4 of 6")):
         with pytest.raises(PretrainingError, match=says):
             publish.publish(run, out, "-")
+
+
+@pytest.mark.parametrize("file, content, says", [
+    ("log.csv", "", "log.csv is no log of a run"),
+    ("log.csv", "step,loss\n0,\n", "log.csv is no log of a run"),
+    ("log.csv", "step,loss\n1,two\n", "log.csv is no log of a run"),
+    ("log.csv", "a,b\n1,2\n", "log.csv is no log of a run"),
+    ("data/corpus.json", None, "data holds no ids"),
+    ("checkpoint-0000006/state.json", "{", "checkpoint-0000006 is damaged"),
+    ("checkpoint-0000006/state.json", "[]", "checkpoint-0000006 is damaged"),
+    ("checkpoint-0000006/model.safetensors", "", "checkpoint-0000006 is damaged"),
+])  # fmt: skip
+def test_a_damaged_run_is_not_published(finished, tmp_path, file, content, says):
+    run = shutil.copytree(finished.folder, tmp_path / "run")
+    if content is None:
+        (run / file).unlink()
+    else:
+        (run / file).write_text(content)
+    with pytest.raises(PretrainingError, match=says):
+        publish.publish(run, tmp_path / "small", "-")
+    assert not (tmp_path / "small").exists()
 
 
 # ---------------------------------------------------------------------- the command

@@ -100,7 +100,9 @@ def pretrain(
     With fsdp the returned model has this process's part: load a checkpoint for a whole.
 
     Raises PretrainingError for what cannot be trained, resumed or written, SourceError
-    for a text that cannot be had, FloatingPointError where the loss is no number.
+    for a text that cannot be had, FloatingPointError where the loss is no number;
+    TypeError, ValueError or OSError for an `out`, `tokenizer` or `start_from` that can
+    be no path.
     Taught in: chapter 4, section "The engine".
     """
     recipe = recipe_for(profile, **changes)
@@ -502,6 +504,9 @@ def read_log(path):
     Raises OSError for a file that cannot be read, ValueError for one that is no table,
     TypeError for what is no path.
     """
-    with open(Path(path), newline="") as file:
-        whole, newline, _ = file.read().rpartition("\n")
-    return pd.read_csv(io.StringIO(whole + newline))
+    try:
+        with open(Path(path), newline="") as file:
+            whole, newline, _ = file.read().rpartition("\n")
+        return pd.read_csv(io.StringIO(whole + newline))
+    except ValueError as error:
+        raise ValueError(f"{path} is no log of a run: {error}") from error

@@ -12,8 +12,8 @@ import math
 import shutil
 from pathlib import Path
 
+import pandas as pd
 import torch
-from safetensors.torch import load_file
 
 from utils import masked_lm, settings
 from utils.pretraining import checkpoints, order
@@ -44,8 +44,9 @@ def publish(run, out, command, licence="cc-by-sa-4.0"):
     run: the folder of the run; out: a folder that is not there yet; command: how the run
     was started, for the card. The folder holds what `from_pretrained` loads, the card
     README.md and SHA256SUMS.
-    Raises PretrainingError for a run that is not finished, where `out` is taken, or where
-    it cannot be written; then it is not there.
+    Raises PretrainingError for a run that is not finished or is damaged, where `out` is
+    taken, or where it cannot be written; then it is not there. TypeError, ValueError or
+    OSError for what can be no path, and for a command that no file can hold.
     Taught in: chapter 4, section "What the model learned".
     """
     run, out = Path(run), Path(out)
@@ -53,9 +54,11 @@ def publish(run, out, command, licence="cc-by-sa-4.0"):
     recipe, state = finished(newest)
     if out.exists():
         raise PretrainingError(f"{out} is there already: remove it, or choose another name")
-    weights = load_file(newest / "model.safetensors")
+    weights, _, _ = checkpoints.load_checkpoint(run, recipe)
     trained = load_tokenizer(run / "tokenizer", recipe.vocab_size)
-    corpus, log = read_corpus(run / "data"), read_log(run / "log.csv")
+    corpus, losses = read_corpus(run / "data"), read_losses(run / "log.csv")
+    if corpus is None:
+        raise PretrainingError(f"{run / 'data'} holds no ids: bring it back from a copy")
     rows = Rows(run / "data/held_out.bin", corpus.dtype, recipe.row_length)
     try:
         with saying_no_space(out):
@@ -64,7 +67,7 @@ def publish(run, out, command, licence="cc-by-sa-4.0"):
             model, tokenizer = load_published(out), load_tokenizer(out, recipe.vocab_size)
             text = card(
                 out, model, tokenizer, recipe, state, corpus, command, licence,
-                held_out_loss(model, rows, recipe), log,
+                held_out_loss(model, rows, recipe), losses,
             )  # fmt: skip
             (out / "README.md").write_text(text)
             formats.write_sums(out, [path.name for path in out.iterdir()])
@@ -90,13 +93,27 @@ def finished(checkpoint):
     """(recipe, state) of a checkpoint that is the end of its run."""
     if not (checkpoint / "state.json").is_file():
         raise PretrainingError(f"{checkpoint.parent} holds no checkpoint to publish")
-    state = json.loads((checkpoint / "state.json").read_text())
-    recipe = Recipe(**state["recipe"])
-    if state["step"] < recipe.steps:
+    with checkpoints.saying_damaged(checkpoint):
+        state = json.loads((checkpoint / "state.json").read_text())
+        recipe = Recipe(**state["recipe"])
+        unfinished = state["step"] < recipe.steps
+    if unfinished:
         raise PretrainingError(
             f"{checkpoint} is step {state['step']:,} of {recipe.steps:,}: resume the run first"
         )
     return recipe, state
+
+
+def read_losses(path):
+    """The losses of a log, the steps without one left out."""
+    try:
+        losses = pd.to_numeric(read_log(path)["loss"]).dropna()
+        losses.iloc[0]
+    except (OSError, ValueError, TypeError, LookupError) as error:
+        raise PretrainingError(
+            f"{path} is no log of a run ({error}): bring it back from a copy"
+        ) from error
+    return losses
 
 
 def load_published(folder):
@@ -119,7 +136,7 @@ def held_out_loss(model, rows, recipe, batch_size=32):
     return loss / masked, masked
 
 
-def card(out, model, tokenizer, recipe, state, corpus, command, licence, scored, log):
+def card(out, model, tokenizer, recipe, state, corpus, command, licence, scored, losses):
     """The model card, in the form that the hub shows."""
     loss, masked = scored
     fillings = "\n".join(
@@ -158,7 +175,7 @@ tokenizer = AutoTokenizer.from_pretrained("checkpoints/{out.name}")
 | held out | {corpus.held_out_documents:,} paragraphs, {corpus.held_out_tokens:,} tokens: one paragraph in fifty, chosen by its text |
 | command | `{command}` |
 | updates | {state['step']:,} of {recipe.batch_size} rows of {recipe.row_length} tokens: {state['tokens']:,} tokens, {state['tokens'] / corpus.tokens:.1f} times the text |
-| time | {state['seconds'] / 60:,.0f} minutes ({state['tokens'] / state['seconds']:,.0f} tokens/s); the loss was {log.loss.dropna().iloc[0]:.2f} at the first update and {log.loss.dropna().tail(50).mean():.2f} over the last fifty |
+| time | {state['seconds'] / 60:,.0f} minutes ({state['tokens'] / state['seconds']:,.0f} tokens/s); the loss was {losses.iloc[0]:.2f} at the first update and {losses.tail(50).mean():.2f} over the last fifty |
 | precision | {recipe.precision} matrix products; the weights are stored in float16, {size:.1f} MB |
 
 Every paragraph is a document, `<s> ... </s>`; rows are packed without padding and attention stays inside a document; masks (15 %, of which 80 % hidden and 10 % replaced) are drawn anew at every visit.
