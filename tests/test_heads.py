@@ -291,6 +291,14 @@ def test_heads_out_of_range_are_refused(head, words):
         mask_without(make("BertModel"), [head])
 
 
+@pytest.mark.parametrize("heads", [None, 3, [0, 1], ["x"], [(0, 1, 2)]])
+def test_heads_that_are_no_pairs_are_refused(heads):
+    with pytest.raises(HeadError, match="heads are .layer, head. pairs"):
+        mask_without(make("BertModel"), heads)
+    with pytest.raises(HeadError, match="heads are .layer, head. pairs"):
+        by_layer(heads)
+
+
 # ------------------------------------------------------------------------- pruning
 PRUNED = {0: [1, 3], 2: [2]}
 

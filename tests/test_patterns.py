@@ -330,6 +330,11 @@ def test_what_does_not_fit_is_refused():
         attention_to("sep", attentions, mask)
     with pytest.raises(HeadError, match="given: cls"):
         attention_to("sep", attentions, mask, {"cls": mask})
+    with pytest.raises(HeadError, match="given: none"):
+        attention_to("sep", attentions, mask, 3)
+    for strange in ([1.5], "text", {1: 2}):
+        with pytest.raises(HeadError, match="attentions are tensors, one for each layer, not"):
+            head_entropy(strange)
     with pytest.raises(HeadError, match=r"sep is \[3, 6\]"):
         attention_to("sep", attentions, mask, {"sep": mask[:, :6]})
     with pytest.raises(HeadError, match="no batch"):

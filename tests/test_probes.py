@@ -413,6 +413,9 @@ def test_tree_distances_are_those_of_networkx(trained_on):
         assert found.dtype.kind == "i" and found.tolist() == expected
     assert tree_distances((0,)).tolist() == [[0]]
     assert tree_distances((2, 0, 2)).tolist() == [[0, 1, 2], [1, 0, 1], [2, 1, 0]]
+    for strange in (None, "text", [0.0, 1.0], [True], [[0], [1]]):
+        with pytest.raises(ValueError, match="the heads are whole numbers, one for each word"):
+            tree_distances(strange)
 
 
 @pytest.mark.parametrize("heads", [

@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F
 
 from utils.bertology.heads import HeadAdapter, HeadError, call, paper_name
-from utils.bertology.masking import check_mask, mask_heads, mask_without
+from utils.bertology.masking import as_pairs, check_mask, mask_heads, mask_without
 from utils.inputs import require_integers, require_tensor
 from utils.retrieval import Estimate, bootstrap
 from utils.settings import progress
@@ -356,9 +356,12 @@ def mask_more(masked, count, ranking, adapter):
 
 
 def by_layer(heads):
-    """(layer, head) pairs as {layer: [heads]}, which `prune_heads` takes."""
+    """(layer, head) pairs as {layer: [heads]}, which `prune_heads` takes.
+
+    Raises HeadError for what are no pairs.
+    """
     found = {}
-    for layer, head in sorted(heads):
+    for layer, head in sorted(as_pairs(heads)):
         found.setdefault(layer, []).append(head)
     return found
 

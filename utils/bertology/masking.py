@@ -5,6 +5,7 @@ Att_h(x, q); ξ_h = 0 masks head h.
 Taught in: chapter 5, section "Masking a head".
 """
 
+import reprlib
 from contextlib import contextmanager
 
 import torch
@@ -91,17 +92,27 @@ def refuse_head_mask(model):
 def mask_without(adapter_or_model, heads):
     """A head mask [L, H] of ones, with zeros for `heads`, (layer, head) pairs.
 
-    Raises HeadError for a head that the model does not have.
+    Raises HeadError for a head that the model does not have, and for what are no pairs.
     Taught in: chapter 5, section "Masking a head".
     """
     adapter = adapter_or_model
     if not isinstance(adapter, HeadAdapter):
         adapter = HeadAdapter.for_model(adapter)
     mask = torch.ones(adapter.num_layers, adapter.num_heads)
-    for layer, head in heads:
+    for layer, head in as_pairs(heads):
         check_head(adapter, layer, head)
         mask[layer, head] = 0
     return mask
+
+
+def as_pairs(heads):
+    """The (layer, head) pairs as a list; HeadError for anything else."""
+    try:
+        return [(layer, head) for layer, head in heads]
+    except (TypeError, ValueError):
+        raise HeadError(
+            f"heads are (layer, head) pairs, [(0, 1), ...], not {reprlib.repr(heads)}"
+        ) from None
 
 
 def check_head(adapter, layer, head):

@@ -12,7 +12,9 @@ Source: Clark, Khandelwal, Levy and Manning 2019, "What Does BERT Look At?".
 Taught in: chapter 5, section "What the heads look at".
 """
 
+import reprlib
 import unicodedata
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -469,9 +471,15 @@ def check_attentions(attentions, attention_mask=None, same_heads=True):
     Raises HeadError for what is none or does not fit, and for rows that do not sum to 1
     over the tokens.
     """
-    if attentions is None or not len(attentions) or any(a is None for a in attentions):
+    if attentions is None or not hasattr(attentions, "__len__"):
         raise HeadError(EMPTY)
     layers = list(attentions)
+    if not layers or any(weights is None for weights in layers):
+        raise HeadError(EMPTY)
+    if strange := [weights for weights in layers if not isinstance(weights, torch.Tensor)]:
+        raise HeadError(
+            f"attentions are tensors, one for each layer, not {reprlib.repr(strange[0])}"
+        )
     shapes = [list(weights.shape) for weights in layers]
     for i, shape in enumerate(shapes):
         if len(shape) != 4 or shape[2] != shape[3] or shape[::2] != shapes[0][::2]:
@@ -528,8 +536,9 @@ def _asked(mask, queries):
 
 
 def _check_places(places, kind, mask):
-    if places is None or kind not in places:
-        has = "none" if places is None else ", ".join(places) or "none"
+    known = places if isinstance(places, Mapping) else {}
+    if kind not in known:
+        has = ", ".join(map(str, known)) or "none"
         raise HeadError(
             f"attention to {kind!r} needs to know where that is: "
             f"places=token_places(tokenizer, input_ids); given: {has}"

@@ -15,6 +15,7 @@ Tenney, Das and Pavlick 2019, "BERT Rediscovers the Classical NLP Pipeline"; Cla
 Taught in: chapter 5, sections "What the layers know" to "What a probe proves".
 """
 
+import reprlib
 from collections import Counter
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -414,8 +415,12 @@ def tree_distances(heads):
     """The edges between any two words of a tree: integers [W, W].
 
     heads: the word that each depends on, from 1; 0 for the root.
-    Raises ValueError where the heads make no tree.
+    Raises ValueError where the heads make no tree, and for what are no whole numbers.
     """
+    if np.ndim(heads) != 1 or np.asarray(heads).dtype.kind not in "iu":
+        raise ValueError(
+            f"the heads are whole numbers, one for each word, not {reprlib.repr(heads)}"
+        )
     words = len(heads)
     edges = np.zeros((words, words))
     for dependent, head in enumerate(heads):

@@ -73,7 +73,8 @@ def prune_heads(model, heads, *, check_on=None):
     An optimiser that was made before still holds the old matrices: make a new one.
 
     Raises HeadError, before anything changes, for a layer or head that is out of range or
-    gone already, one that is named twice, and for all the heads that a layer has.
+    gone already, one that is named twice, and for all the heads that a layer has; and
+    what `call` raises for `check_on`.
     Source: Michel, Levy and Neubig 2019, section 4.
     Taught in: chapter 5, section "Heads that are gone".
     """
