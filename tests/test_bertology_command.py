@@ -480,6 +480,9 @@ def test_pairs_are_what_the_library_makes_of_them():
     assert found.lengths.tolist() == [14, 10, 16]
     without = PairExamples(ours, texts, [0, 1, 1], 16, segments=False)
     assert "token_type_ids" not in without.batch([0])[0]
+    assert found.batch([])[1].shape == (0,)
+    with pytest.raises(IndexError):
+        found.batch([3])
     with pytest.raises(ValueError, match="texts and 2 labels"):
         PairExamples(ours, texts, [0, 1], 16)
     with pytest.raises(ValueError, match="example 1 has no tokens"):

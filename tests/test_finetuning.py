@@ -60,6 +60,13 @@ def test_a_batch_is_padded_to_its_longest_sentence(tokenizer, examples):
     assert labels.tolist() == [1, 1]
 
 
+def test_a_batch_of_no_sentence_is_empty(examples):
+    inputs, labels = examples.batch([])
+    assert inputs["input_ids"].shape == (0, 0) and labels.shape == (0,)
+    with pytest.raises(IndexError):
+        examples.batch([len(examples)])
+
+
 def test_a_batch_can_be_padded_further(examples):
     inputs, _ = examples.batch([0, 2], pad_to=128)
     assert inputs["input_ids"].shape == (2, 128)

@@ -244,9 +244,11 @@ class PairExamples:
         """The examples at `places`, padded on the right to the longest of them.
 
         Returns the model's inputs, integers [B, L] each, and the labels [B].
+        Raises IndexError or TypeError for a place without an example.
         """
+        places = list(places)
         length = max(pad_to or 0, *(int(self.lengths[place]) for place in places), 0)
-        lengths = torch.as_tensor(self.lengths[places])
+        lengths = torch.as_tensor(self.lengths[np.array(places, dtype=int)])
         inputs = {
             "input_ids": padded(self.input_ids, places, length, self.pad_id),
             "attention_mask": (torch.arange(length) < lengths[:, None]).long(),
@@ -254,7 +256,7 @@ class PairExamples:
         if self.segments is not None:
             inputs["token_type_ids"] = padded(self.segments, places, length, 0)
         inputs = {name: tensor.to(device) for name, tensor in inputs.items()}
-        return inputs, self.labels[torch.as_tensor(places)].to(device)
+        return inputs, self.labels[torch.tensor(places, dtype=torch.long)].to(device)
 
 
 def padded(rows, places, length, value):

@@ -91,8 +91,9 @@ class Examples:
         """The sentences at `places`, padded to the longest of them (or to `pad_to`).
 
         Returns input_ids and attention_mask, integers [B, L], and the labels [B] or
-        None.
+        None. Raises IndexError or TypeError for a place without a sentence.
         """
+        places = list(places)
         rows = [self.input_ids[place] for place in places]
         length = max(pad_to or 0, *map(len, rows), 0)
         input_ids = torch.full((len(rows), length), self.pad_id)
@@ -103,7 +104,7 @@ class Examples:
         inputs = {name: tensor.to(device) for name, tensor in inputs.items()}
         labels = None
         if self.labels is not None:
-            labels = self.labels[torch.as_tensor(places)].to(device)
+            labels = self.labels[torch.tensor(places, dtype=torch.long)].to(device)
         return inputs, labels
 
 
