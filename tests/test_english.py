@@ -722,6 +722,9 @@ def test_the_data_set_is_of_the_phenomena_that_are_asked_for():
     assert Counter(found["train"]["phenomenon"]) == {"wh_island": 4, "causative": 4}
     with pytest.raises(ValueError, match="'wh_iland' is no phenomenon"):
         acceptability(phenomena=["wh_iland"])
+    for strange in (3, "causative", [None], [["causative"]]):
+        with pytest.raises(TypeError, match="phenomen"):
+            acceptability(phenomena=strange)
 
 
 def test_nothing_is_asked_for():

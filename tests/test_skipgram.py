@@ -80,6 +80,9 @@ def test_negative_sampling_gradients_equal_autograd():
         )
     for mine, theirs in zip(ours, (loss, inputs.grad, outputs.grad)):
         torch.testing.assert_close(mine, theirs, rtol=1e-12, atol=1e-12)
+    for strange, error in ((None, TypeError), (negatives / 2, TypeError), (centres, ValueError)):
+        with pytest.raises(error, match="negatives must"):
+            skipgram.negative_sampling_gradients(inputs, outputs, centres, contexts, strange)
 
 
 def test_training_reaches_the_entropy_of_the_contexts():

@@ -119,11 +119,12 @@ def negative_sampling_gradients(
 
     input_vectors, output_vectors: [V, D]; negatives: integers [N, K]. Returns the loss
     and the two gradients, [V, D] each.
-    Raises what `softmax_gradients` raises.
+    Raises what `softmax_gradients` raises, for the negatives too.
     Source: Mikolov et al. 2013b, equation 4.
     Taught in: chapter 2, section "Word vectors".
     """
     check_pairs(centres, contexts)
+    require_tensor(require_integers(negatives, "negatives"), "negatives", dimensions=2)
     v = input_vectors[centres]  # [N, D]
     words = torch.cat([contexts[:, None], negatives], dim=1)  # [N, 1 + K]
     u = output_vectors[words]  # [N, 1 + K, D]

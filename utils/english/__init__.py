@@ -63,7 +63,7 @@ def minimal_pairs(number, seed, split="train", phenomena=None):
     phenomena: names, all of `PHENOMENA` unless told; the first ones get one more pair
     where the number cannot be shared out evenly. No sentence is in two pairs.
     Raises ValueError for an unknown phenomenon or split, a negative number, or more
-    pairs than the phenomenon has in the split.
+    pairs than the phenomenon has in the split; TypeError for what is no list of names.
     Source: Warstadt et al. 2020.
     Taught in: chapter 3, section "Sentences that a grammar wrote".
     """
@@ -82,7 +82,7 @@ def acceptability(seed=2026, train=3_000, validation=600, test=1_200, phenomena=
     acceptable, 0 not), `phenomenon`, and `pair`, the number that the two members of a
     minimal pair share.
     Raises ValueError for an odd or negative size, one that the grammar cannot fill, or
-    an unknown phenomenon.
+    an unknown phenomenon; TypeError for what is no list of names.
     Source: the schema is that of Warstadt, Singh and Bowman 2019, "Neural Network
     Acceptability Judgments".
     Taught in: chapter 3, section "Sentences that a grammar wrote".

@@ -2,6 +2,7 @@
 
 import difflib
 import random
+import reprlib
 
 # So many failures in a row to find something new mean that there is hardly any left.
 PATIENCE = 2_000
@@ -50,9 +51,15 @@ def seeded(number, seed, split):
 def known(chosen, phenomena):
     """The chosen names as a list, all of `phenomena` for None.
 
-    Raises ValueError for an unknown name, one that is there twice, or none at all.
+    Raises ValueError for an unknown name, one that is there twice, or none at all;
+    TypeError for what is no list of names.
     """
-    names = list(phenomena if chosen is None else chosen)
+    names = phenomena if chosen is None else chosen
+    if isinstance(names, (str, bytes)) or not hasattr(names, "__iter__"):
+        raise TypeError(f"phenomena is a list of names, not {reprlib.repr(names)}")
+    names = list(names)
+    if strange := [name for name in names if not isinstance(name, str)]:
+        raise TypeError(f"a phenomenon is a name, not {reprlib.repr(strange[0])}")
     for name in names:
         if name not in phenomena:
             close = difflib.get_close_matches(name, phenomena, 1, cutoff=0)

@@ -51,7 +51,7 @@ def minimal_pairs(number, seed, split="train", phenomena=None):
     phenomena: names, all of `PHENOMENA` unless told; the first ones get one more pair
     where the number cannot be shared out evenly. No sentence is in two pairs.
     Raises ValueError for an unknown phenomenon or split, a negative number, or more
-    pairs than the phenomenon has in the split.
+    pairs than the phenomenon has in the split; TypeError for what is no list of names.
     Source: Warstadt et al. 2020.
     Taught in: chapter 3, section "Pairs that the vocabulary cannot tell apart".
     """
