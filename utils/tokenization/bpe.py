@@ -112,6 +112,7 @@ def merge_pair(pieces, pair, joined):
     """The list with `joined` for each `pair` in it, taken from left to right.
 
     merge_pair(["a", "a", "a"], ("a", "a"), "aa") is ["aa", "a"].
+    Raises TypeError for pieces that are no list.
     Source: Sennrich et al. 2016, algorithm 1.
     Taught in: chapter 4, section "Text into bytes, bytes into pieces".
     """

@@ -346,7 +346,10 @@ class WordPiece:
 
 
 def read_vocabulary(vocabulary, unknown):
-    """piece -> id, from a dict or from a list in the order of the ids; checked."""
+    """piece -> id, from a dict or from a list in the order of the ids; checked.
+
+    Raises ValueError or TypeError as `WordPiece` does.
+    """
     if not isinstance(vocabulary, dict):
         pieces = list(vocabulary)
         vocabulary = {piece: id for id, piece in enumerate(pieces)}
