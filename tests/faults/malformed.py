@@ -4,11 +4,14 @@
 value; a malformed file is a `Spoiler`, which is told where the good one lies.
 """
 
+import cmath
 import contextlib
 import dataclasses
+import faulthandler
 import itertools
 import math
 import signal
+import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -158,7 +161,7 @@ def values(good):
         return st.one_of(IDS, _tensors(good))
     if isinstance(good, np.ndarray):
         return _arrays(good)
-    if isinstance(good, Mapping) and good and isinstance(next(iter(good)), str):
+    if isinstance(good, Mapping) and good:
         return _inputs(good)
     if isinstance(good, (list, tuple)) and good:
         return LISTS if isinstance(good[0], (str, list, tuple)) and not _numbers(good) else IDS
@@ -188,16 +191,22 @@ class Hang(BaseException):
 
 @contextlib.contextmanager
 def deadline(seconds=SECONDS):
-    """Raise Hang where the block takes longer; only in the main thread of a process."""
+    """Raise Hang where the block takes longer; only in the main thread of a process.
+
+    Native code that never returns to Python cannot be interrupted: three times as long,
+    and the process ends, saying where it was.
+    """
 
     def stop(*_):
         raise Hang(f"no end after {seconds} s")
 
     before = signal.signal(signal.SIGALRM, stop)
     signal.setitimer(signal.ITIMER_REAL, seconds)
+    faulthandler.dump_traceback_later(3 * seconds, exit=True, file=sys.__stderr__)
     try:
         yield
     finally:
+        faulthandler.cancel_dump_traceback_later()
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
 
@@ -213,20 +222,32 @@ def used_up(answer):
 
 
 def no_number(value, depth=6) -> bool:
-    """Whether NaN or an infinity is anywhere in a value."""
-    if depth == 0 or isinstance(value, (str, bytes, int, type, torch.nn.Module)):
+    """Whether NaN or an infinity is anywhere in a value, the weights of a model among it."""
+    if depth == 0 or isinstance(value, (str, bytes, int, type)):
         return False
-    if isinstance(value, (float, np.floating)):
-        return not math.isfinite(value)
+    if isinstance(value, (float, complex, np.number)):
+        return not cmath.isfinite(value)
     if isinstance(value, torch.Tensor):
         return not bool(value.detach().isfinite().all())
-    if isinstance(value, np.ndarray):
+    if isinstance(value, np.ndarray) and value.dtype.kind != "O":
         return value.dtype.kind in "fc" and not bool(np.isfinite(value).all())
+    return any(no_number(part, depth - 1) for part in parts(value))
+
+
+def parts(value):
+    """What a value is made of; nothing for what is whole, or for an object of a library."""
+    if isinstance(value, torch.nn.Module):
+        return list(value.state_dict().values())
     if isinstance(value, (pd.DataFrame, pd.Series)):
-        return any(no_number(part, depth - 1) for part in np.ravel(value.to_numpy()).tolist())
+        return np.ravel(value.to_numpy()).tolist()
+    if isinstance(value, np.ndarray):
+        return value.ravel().tolist()
     if isinstance(value, Mapping):
-        value = list(value.values())
+        return list(value.values())
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return value
     if dataclasses.is_dataclass(value):
-        value = [getattr(value, field.name) for field in dataclasses.fields(value)]
-    parts = value if isinstance(value, (list, tuple, set, frozenset)) else ()
-    return any(no_number(part, depth - 1) for part in parts)
+        return [getattr(value, field.name) for field in dataclasses.fields(value)]
+    if type(value).__module__.startswith("utils."):
+        return list(getattr(value, "__dict__", {}).values())
+    return ()
