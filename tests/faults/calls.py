@@ -5,6 +5,7 @@ besides or instead, and `OBJECTS` on what a method is called. What is given deci
 counts as malformed there: see `malformed.values`.
 """
 
+import copy
 import functools
 import shutil
 import tempfile
@@ -16,7 +17,7 @@ import transformers
 from datasets import Dataset, DatasetDict
 
 from utils import bert, bertology, english, finetuning, history, ngrams, pretraining, sources
-from utils import pretraining_tasks, sequence_task, skipgram, tokenization, transformer
+from utils import pretraining_tasks, sequence_task, skipgram, spanish, tokenization, transformer
 from utils.bertology import glue, relations, words
 from utils.pretraining import checkpoints
 
@@ -25,6 +26,7 @@ SENTENCES = ["The cats sleep.", "The cats sleeps.", "They has gone home.", "A do
 LABELS = [1, 0, 0, 1]
 TEXT = "The quick brown fox, at the end of its days, jumps over a lazy dog that sleeps."
 SIZES = dict(hidden_size=16, num_hidden_layers=L, num_attention_heads=H, intermediate_size=16)
+MERGES = [("a", "b"), ("ab", "a")]
 RECIPE = pretraining.recipe_for("smoke", hidden_size=16, intermediate_size=16, row_length=16,
                                 steps=2, dropout=0.0, batch_size=2)  # fmt: skip
 
@@ -32,13 +34,14 @@ WIKITEXT = "Cats [[sleep|slept]] {{lang|en|well}}.<ref>A note.</ref>\n\n* a list
 
 # Names of what is not tried, or what begins with such a name, and why.
 LEFT_OUT = {
-    "checks.": "an answer of an exercise is a function; the checks have mutants of their own",
     "inputs.": "what the others ask at their doors; it is tried through them",
     "plots.": "words beside a figure's numbers, which the figure draws as they are",
     "ngrams.OneNeighbour.": "asked by Neighbours.probability alone, which checks the ids",
     "ngrams.TwoNeighbours.": "the same",
     "ngrams.Bidirectional.opinions": "the same",
     "retrieval.association": "its words are vectors",
+    "retrieval.recall_at": "its places are numbers, the ranks of answers",
+    "retrieval.reciprocal_ranks": "the same",
     "scale.key_value_cache": "its tokens are a number",
     "scale.training_flops": "the same",
     "pretraining.speed.training_work": "the same",
@@ -52,7 +55,26 @@ NO_NUMBER = {
     "pretraining_tasks.corruption_report": "z is missing where there is nothing to count",
     "pretraining.engine.read_log": "a cell of the log that was not measured is empty",
     "pretraining.engine.pretrain": "the same, in the log of the run",
+    "bertology.patterns.HeadStatistics.update": "a sentence without such tokens has NaN",
 }
+# Arguments that have a kind and are not tried, by their names or the function's and theirs.
+NOT_TRIED = {
+    **dict.fromkeys(
+        ["query", "key", "value", "hidden_states", "memory", "logits", "embedding",
+         "input_vectors", "output_vectors", "weights", "attention", "probabilities",
+         "retrieval.search.scores", "finetuning.models.start_from_probe.pooled"],
+        "real numbers that a model made, no ids and no mask",
+    ),
+    **dict.fromkeys(
+        ["score", "by", "baseline", "kind", "split", "profile", "dtype", "revision"],
+        "one of a few names, no text",
+    ),
+    **dict.fromkeys(["alt", "group"], "words beside a figure, which nothing reads"),
+    "examples": "a data set, or batches that `Examples.batch` made, where they are tried",
+    "arcs": "what `find_arcs` made",
+    "english.drawing.known.phenomena": "the grammar's own table",
+    "pretraining.engine.pretrain.changes": "numbers, by their names",
+}  # fmt: skip
 
 
 # ---------------------------------------------------------------------------- models
@@ -118,6 +140,10 @@ def word_piece():
 @functools.cache
 def byte_level():
     return tokenization.ByteLevelBPE.train([TEXT * 3], vocab_size=300)
+
+
+def merged():
+    return tokenization.ByteLevelBPE(MERGES, ["<s>", "<mask>"])
 
 
 @functools.cache
@@ -224,6 +250,18 @@ def save_checkpoint(path):
     checkpoints.save_checkpoint(
         path, 1, model.state_dict(), {"moment": torch.ones(2)}, state, RECIPE, roberta()
     )
+
+
+SMALL = dict(hidden_size=16, intermediate_size=16, row_length=64, steps=1, batch_size=2,
+             vocab_size=300)  # fmt: skip
+
+
+def finished_run(folder):
+    """A folder with a run of one step, which can be published and started from."""
+    def write(path):
+        pretraining.pretrain(paragraphs(), path, profile="smoke", **SMALL)
+
+    return copy_of("finished", folder, write)
 
 
 def weights_folder(folder):
@@ -338,6 +376,15 @@ PARAMETERS = {  # name -> a good value, in an empty folder
     "path": lambda folder: book(folder),
     "file": lambda folder: book(folder),
     "folder": lambda folder: folder / "new",
+    "out": lambda folder: folder / "new",
+    "run": finished_run,
+    "vocabulary": lambda _: ["[UNK]", "[CLS]", "[SEP]", "a", "b", "##b"],
+    "merges": lambda _: list(MERGES),
+    "special_tokens": lambda _: ["<s>", "<mask>"],
+    "pieces": lambda _: list("abab"),
+    "phenomena": lambda _: ["a", "b", "a", "b"],
+    "places": lambda _: [0, 1],
+    "heads": lambda _: [(0, 1), (1, 0)],
     "dataset": lambda _: dataset(),
 }
 OTHERS = {  # what has no kind of its own
@@ -353,6 +400,8 @@ OTHERS = {  # what has no kind of its own
     "mask_id": lambda: 4,
     "window": lambda: 2,
     "order": lambda: 1,
+    "number": lambda: 4,
+    "seed": lambda: 0,
     "target": lambda: 1,
     "max_length": lambda: 8,
 }
@@ -431,7 +480,8 @@ CALLS = {
     "bertology.attribution.permute_attention": lambda: dict(
         model=of_library(), permutations=3, rows="cls"),
     "bertology.attribution.uniform_attention": lambda: dict(model=of_library(), rows="cls"),
-    "bertology.bertviz_views.bertviz_head_view": lambda: dict(attentions=attentions_of_one()),
+    "bertology.bertviz_views.bertviz_head_view": lambda: dict(
+        attentions=attentions_of_one(), heads=[0, 1]),
     "bertology.bertviz_views.bertviz_model_view": lambda: dict(attentions=attentions_of_one()),
     "bertology.bertviz_views.bertviz_neuron_view": lambda: dict(
         model=model_of_words("BertModel"), sentence="The cats sleep.", layer=0, head=0),
@@ -440,6 +490,8 @@ CALLS = {
         source="def f(x):\n    return x + 1\n", name="f"),
     "bertology.glue.PairExamples": lambda: dict(
         texts=[SENTENCES, SENTENCES], labels=list(LABELS), max_length=16),
+    "bertology.glue.PairExamples.batch": lambda: dict(
+        self=glue.PairExamples(bert_tokenizer(), [SENTENCES, SENTENCES], LABELS, 16)),
     "bertology.glue.load_classifier": lambda folder: dict(
         name=saved_glue(folder), task=glue.TASKS["cola"]),
     "bertology.heads.call": lambda: dict(model=of_library()),
@@ -450,14 +502,19 @@ CALLS = {
     "bertology.importance.predictions": lambda: dict(
         model=of_library(), examples=[(inputs(2), torch.tensor([0, 1]))]),
     "bertology.masking.mask_heads": lambda: dict(model=of_library()),
+    "bertology.masking.mask_without": lambda: dict(adapter_or_model=of_library()),
     "bertology.patterns.head_entropy": lambda: dict(attentions=attentions()),
-    "bertology.patterns.attention_to": lambda: dict(kind="previous", attentions=attentions()),
+    "bertology.patterns.attention_to": lambda: dict(
+        kind="cls", attentions=attentions(), places={"cls": ids() == 5}),
     "bertology.patterns.HeadStatistics.update": lambda: dict(attentions=attentions()),
     "bertology.patterns.head_statistics": lambda: dict(model=model_of_words()),
     "bertology.patterns.attention_rollout": lambda: dict(attentions=attentions()),
     "bertology.patterns.HeadDistances.update": lambda: dict(attentions=attentions()),
     "bertology.patterns.head_distances": lambda: dict(attentions=attentions()),
     "bertology.patterns.check_attentions": lambda: dict(attentions=attentions()),
+    "bertology.probes.tree_distances": lambda: dict(heads=[2, 0, 2]),
+    "bertology.pruning.prune_heads": lambda: dict(
+        model=copy.deepcopy(of_library()), heads={0: [1], 1: [0]}, check_on=inputs()),
     "bertology.pruning.save_pruned": lambda: dict(model=of_library()),
     "bertology.pruning.load_pruned": lambda folder: dict(folder=saved_pruned(folder)),
     "bertology.probes.ControlLabels": lambda: dict(words=["a", "b", "a", "c"]),
@@ -469,6 +526,13 @@ CALLS = {
     "bertology.words.read_words": lambda: dict(
         model=model_of_words(), sentences=[["The", "cats", "sleep"]]),
     "bertology.words.encode_words": lambda: dict(sentences=[["The", "cats", "sleep"]]),
+    "english.drawing.known": lambda: dict(
+        chosen=["a", "b"], phenomena=["a", "b", "c"]),
+    "english.acceptability": lambda: dict(
+        train=4, validation=2, test=2, phenomena=list(english.CORE[:2])),
+    "english.minimal_pairs": lambda: dict(number=4, phenomena=list(english.CORE[:2])),
+    "spanish.minimal_pairs": lambda: dict(number=4, phenomena=list(spanish.PHENOMENA)[:2]),
+    "finetuning.examples.Examples.batch": lambda: dict(self=examples()),
     "finetuning.classifier.AcceptabilityClassifier.learn_phenomena": lambda: dict(
         self=another_classifier(), phenomena=["a", "b", "a", "b"]),
     "finetuning.classifier.AcceptabilityClassifier.predict": lambda: dict(text=SENTENCES[0]),
@@ -517,9 +581,9 @@ CALLS = {
     "pretraining.corpus.Rows": lambda folder: dict(
         path=bin_file(folder), dtype="<u2", length=16),
     "pretraining.engine.pretrain": lambda folder: dict(
-        text=paragraphs()[:100], out=folder / "run", profile="smoke", tokenizer=None,
-        changes=dict(hidden_size=16, intermediate_size=16, row_length=16, steps=1,
-                     batch_size=2, vocab_size=300)),
+        text=paragraphs()[:100], out=folder / "new", profile="smoke", changes=SMALL,
+        tokenizer=roberta_tokenizer(folder),
+        start_from=finished_run(folder) / "checkpoint-0000001"),
     "pretraining.engine.take_weights": lambda folder: dict(
         model=new_model(), folder=weights_folder(folder)),
     "pretraining.engine.read_log": lambda folder: dict(path=log_file(folder)),
@@ -530,6 +594,7 @@ CALLS = {
     "pretraining.packing.document_numbers": lambda: dict(input_ids=packed()),
     "pretraining.packing.row_positions": lambda: dict(input_ids=packed()),
     "pretraining.packing.document_mask": lambda: dict(input_ids=packed()),
+    "pretraining.publish.publish": lambda: dict(command="python -m utils.pretraining"),
     "pretraining_tasks.corruption_report": lambda: dict(labels=ids()),
     "pretraining_tasks.masked_lm_loss": lambda: dict(
         logits=torch.zeros(B, T, V), labels=ids()),
@@ -572,8 +637,13 @@ CALLS = {
         pieces=list("abab"), pair=("a", "b"), joined="ab"),
     "tokenization.bpe.train_naive": lambda: dict(words={"ab": 3}, number_of_merges=1),
     "tokenization.bpe.train": lambda: dict(words={"ab": 3}, number_of_merges=1),
-    "tokenization.bpe.ByteLevelBPE.train": lambda: dict(vocab_size=270),
+    "tokenization.bpe.ByteLevelBPE": lambda: dict(
+        special_tokens=["<s>", "<mask>"], takes_space=["<mask>"],
+        vocabulary=merged().vocabulary),
+    "tokenization.bpe.ByteLevelBPE.train": lambda: dict(
+        vocab_size=270, special_tokens=["<s>", "<mask>"]),
     "tokenization.bpe.ByteLevelBPE.load": lambda folder: dict(folder=saved_bpe(folder)),
+    "tokenization.wordpiece.read_vocabulary": lambda: dict(unknown="[UNK]"),
     "tokenization.wordpiece.normalize_character": lambda: dict(
         lowercase=True, strip_accents=True),
     "transformer.EncoderLayer.forward": lambda: dict(attention_mask=BOOL.clone()),
