@@ -543,6 +543,8 @@ def test_losses_and_labels_that_do_not_fit():
         head_importance(model, in_batches(4), loss=nn.functional.cross_entropy)
     with pytest.raises(HeadError, match="classes 0 to 1"):
         head_importance(model, in_batches(4, classes=9))
+    with pytest.raises(HeadError, match="the gradient of the loss is no number"):
+        head_importance(model, in_batches(4), head_mask=torch.full((L, H), 1e30))
 
 
 # ---------------------------------------------------------------- taken away

@@ -97,7 +97,8 @@ def head_importance(
     head_mask: [L, H], heads that are masked already; they score 0.
     normalise: see `HeadScores.normalised`.
 
-    Raises HeadError for a loss that is no number for each example.
+    Raises HeadError for a loss that is no number for each example, and where its
+    gradient is none, as with a head_mask too large to compute with.
     Source: Michel, Levy and Neubig 2019, section 4.1.
     Taught in: chapter 5, section "Which heads matter".
     """
@@ -123,6 +124,11 @@ def head_importance(
             each = (gradient * base).abs().double().numpy()  # |∂L(x)/∂ξ|, [B, L, H]
             total, squares = total + each.sum(0), squares + (each**2).sum(0)
             n += len(labels)
+    if not np.isfinite(squares).all():
+        raise HeadError(
+            "the gradient of the loss is no number: the model's weights, or the numbers of "
+            "head_mask, are too large"
+        )
     mean = total / n
     variance = np.maximum(squares / n - mean**2, 0) * n / max(n - 1, 1)
     return HeadScores(mean, np.sqrt(variance / n), n).normalised(normalise)
