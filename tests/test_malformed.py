@@ -55,7 +55,6 @@ KINDS = {
     "a record": lambda number: Record([number]),
     "the weights of a model": model,
     "an object of utils": object_of_utils,
-    "an answer beside an object": lambda number: (None, object_of_utils(number)),
 }
 
 

@@ -249,5 +249,6 @@ def parts(value):
     if dataclasses.is_dataclass(value):
         return [getattr(value, field.name) for field in dataclasses.fields(value)]
     if type(value).__module__.startswith("utils."):
-        return list(getattr(value, "__dict__", {}).values())
+        held = getattr(value, "__dict__", {})
+        return [part for name, part in held.items() if name != "_cache"]  # thousands of words
     return ()

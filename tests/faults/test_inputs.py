@@ -243,6 +243,12 @@ def call(function, given):
     return function(*by_place, **by_name)
 
 
+def outcome(case, given):
+    """The answer; where a method gives none, the object that it has changed."""
+    answer = used_up(call(case.function, given))
+    return given.get("self") if answer is None else answer
+
+
 @contextlib.contextmanager
 def elsewhere():
     """An empty folder to work in, so that a strange path can do no harm."""
@@ -266,7 +272,7 @@ def fault(case, documented, parameter, value):
         was_none = no_number(given[parameter])  # NaN in, NaN out, is no fault
         try:
             with deadline():
-                answer = used_up(call(case.function, given)), given.get("self")
+                answer = outcome(case, given)
             if not was_none and no_number(answer) and case.name not in calls.NO_NUMBER:
                 return "an answer with NaN or infinity"
         except documented:
@@ -284,7 +290,7 @@ def check(case, full, tally):
         good = arguments(case, folder)
         names = case.tried(good)
         assert names, f"{case.name} takes no text, ids, mask or file: name it in LEFT_OUT"
-        answer = used_up(call(case.function, good)), good.get("self")
+        answer = outcome(case, good)
         assert case.name in calls.NO_NUMBER or not no_number(answer)
     documented, faults, number = case.documented(), {}, itertools.count(1)
     chosen = st.sampled_from(names).flatmap(
