@@ -159,7 +159,16 @@ def corpus_rows(sizes: Sizes) -> list[Row]:
     works = {"text to ids": "peak_mb"}
     if sizes.training:
         works["a short training"] = "training_mb"
-    return [time_row, *(memory_row(found, sizes, *work) for work in works.items())]
+    return [time_row, largest_row(found, sizes),
+            *(memory_row(found, sizes, *work) for work in works.items())]  # fmt: skip
+
+
+def largest_row(found: dict[int, dict], sizes: Sizes) -> Row:
+    """How large a text there was time for."""
+    largest, asked = max(found), max(sizes.megabytes)
+    cut = "" if largest >= asked else "A larger text would have taken too long here."
+    return Row("the largest text that was turned into ids", largest, "MB", note=cut,
+               least=None if sizes.flat is None else asked)  # fmt: skip
 
 
 def corpora(
@@ -241,9 +250,8 @@ def memory_row(
     The promise is about the largest of the sizes: a smaller text says nothing of it.
     """
     small, large = min(found), max(found)
-    what = f"highest memory, {work}, {megabytes(large)} / {megabytes(small)}"
-    whole = large >= max(sizes.megabytes)
-    most = sizes.flat if whole else None
+    what = f"highest memory, {work}, the largest text / the smallest"
+    most = sizes.flat if large >= max(sizes.megabytes) else None
     if found[large][name] is None:
         return Row(what, None, "×", most=most, note="Only Linux tells the highest memory.")
     detail = {
@@ -251,8 +259,7 @@ def memory_row(
         for size, one in found.items()
     }
     flat = found[large][name] / found[small][name]
-    cut = "" if whole else "A larger text would have taken too long here."
-    return Row(what, flat, "×", most=most, note=cut, detail=detail)
+    return Row(what, flat, "×", most=most, detail=detail)
 
 
 def megabytes(size: int) -> str:
