@@ -53,9 +53,9 @@ def table(measured: dict[str, dict[str, dict[str, float]]]) -> list[str]:
     return lines
 
 
-def read_through(page) -> None:
-    """Scroll to the end as a reader does, until all that waits to be near is there."""
-    page.evaluate(
+def read_through(page) -> bool:
+    """Scroll to the end as a reader does, until all that waits to be near is there; whether it is."""
+    return page.evaluate(
         """async () => {
           const wait = (ms) => new Promise((done) => setTimeout(done, ms));
           // Until the window has been drawn there, and those who watch have been told.
@@ -74,6 +74,7 @@ def read_through(page) -> None:
             && all("iframe").every((frame) =>  // from a disk nobody may look into a frame
               !frame.contentDocument || frame.contentDocument.querySelector("svg"));
           for (let i = 0; i < 200 && !there(); i += 1) await wait(50);
+          return there();
         }""")
 
 

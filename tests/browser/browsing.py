@@ -4,6 +4,7 @@ import os
 import re
 from pathlib import Path
 
+from benchmarks.weight import read_through
 from tools import build, editions, node
 from tools.chromium import NoBrowser, chromium
 
@@ -118,6 +119,20 @@ class Visit:
 
     def close(self):
         self.context.close()
+
+
+def read(browser, home: str, page: str) -> Visit:
+    """A reader who has read a page to its end, so that all of it is there.
+
+    Now and then Chromium does not draw a window, and nothing that waits to be near is loaded
+    in it: then the page is opened in another one.
+    """
+    for _ in range(3):
+        visit = Visit(browser, home)
+        if read_through(visit.open(page)):
+            return visit
+        visit.close()
+    raise AssertionError(f"{page} was read to its end three times, and some of it is not there")
 
 
 def dress(page, theme: str) -> None:

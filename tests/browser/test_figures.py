@@ -111,11 +111,9 @@ def test_views_of_one_group_show_the_same_head(visit, page):
 )
 def bertviz(browser, served, request):
     """kind of view → its frame, for the tests below; the page is read to its end."""
-    visit = browsing.Visit(browser, served.address)
-    reader = visit.open(request.param)
-    read_through(reader)
+    visit = browsing.read(browser, served.address, request.param)
     frames = {}
-    for element in reader.locator(".course-bertviz iframe").element_handles():
+    for element in visit.page.locator(".course-bertviz iframe").element_handles():
         frame = element.content_frame()
         frames[frame.locator("body").get_attribute("data-kind")] = frame
     assert set(frames) == {"head", "model", "neuron"}
