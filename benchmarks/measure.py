@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from datetime import date
-from importlib.metadata import version
+from importlib.metadata import distributions, version
 from pathlib import Path
 
 import pandas as pd
@@ -121,7 +121,13 @@ def machine() -> dict:
     }  # fmt: skip
     if torch.cuda.is_available():
         found["gpu"] = torch.cuda.get_device_name()
-    return found | {"versions": {name: version(name) for name in PACKAGES}}
+    return found | {"versions": _versions()}
+
+
+def _versions() -> dict[str, str]:
+    """Of those packages that are there: the part `gpu` runs where no book is built."""
+    installed = {distribution.name for distribution in distributions()}
+    return {name: version(name) for name in PACKAGES if name in installed}
 
 
 def _processor() -> str:
