@@ -3,6 +3,7 @@
 Sizes are kB of gzipped HTML, style sheets, scripts and fonts; pictures are apart.
 """
 
+from collections.abc import Iterator
 from pathlib import Path
 
 # A first visit, with nothing known, until the page shows; the same when the page has been
@@ -18,7 +19,9 @@ BUDGETS = {
     "root": (10, 10, 10),
     "search": (200, 200, 67),
 }
-KNOWN = "{}/02_transformer_architecture"  # has the font of formulas, as every chapter
+# What a reader of a later page has seen: a chapter brings the font of formulas and the script
+# of charts besides what all pages share.
+KNOWN = ("glossary", "05_bertology")
 KINDS = {".html": "html", ".css": "css", ".js": "scripts", ".woff2": "fonts"}
 COLUMNS = (*KINDS.values(), "pictures")
 
@@ -78,9 +81,9 @@ def read_through(page) -> bool:
         }""")
 
 
-def visits(browser, served, page: str) -> tuple[float, float, float]:
+def first_visit(browser, served, page: str) -> tuple[float, float]:
     """The kB that a page costs a reader who comes for the first time: until it shows, and
-    read to its end; and one who knows other pages, among them a chapter.
+    read to its end.
 
     Args:
         browser: Playwright's handle of it.
@@ -90,20 +93,32 @@ def visits(browser, served, page: str) -> tuple[float, float, float]:
     Raises:
         RuntimeError: the page is not there.
     """
-    found = []
-    for known in ([], [KNOWN.format(page[:2])]):
-        context = browser.new_context()
-        tab = context.new_page()
-        for name in known:
-            _open(tab, f"{served.address}/{name}.html")
+    start, context = len(served.sent), browser.new_context()
+    tab = context.new_page()
+    _open(tab, f"{served.address}/{page}.html")
+    shown = counted(served.sent[start:])
+    read_through(tab)
+    context.close()
+    return shown, counted(served.sent[start:])
+
+
+def later_visits(tab, served, pages: list[str]) -> Iterator[tuple[str, list]]:
+    """Yield each page and the answers that it costs a reader who knows what pages share.
+
+    Args:
+        tab: a window of Playwright's that has opened nothing.
+        served: what `tools.serve.serve` yields.
+        pages: of one language; they are opened one after the other.
+
+    Raises:
+        RuntimeError: a page is not there.
+    """
+    for known in KNOWN:
+        _open(tab, f"{served.address}/{pages[0].split('/')[0]}/{known}.html")
+    for page in pages:
         start = len(served.sent)
         _open(tab, f"{served.address}/{page}.html?later")  # the page itself is not known
-        found.append(counted(served.sent[start:]))
-        if not known:
-            read_through(tab)
-            found.append(counted(served.sent[start:]))
-        context.close()
-    return tuple(found)
+        yield page, served.sent[start:]
 
 
 def _open(tab, address: str) -> None:

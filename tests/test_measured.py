@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
@@ -18,6 +19,7 @@ from benchmarks import book, exact, exact_heads, measure, promises, report, site
 from benchmarks import tests as tested
 from benchmarks.measure import Row
 from tools import editions, measured, site_editions
+from tools.serve import Sent, Served
 from utils import tokenization
 from utils.sources import SourceError
 from utils.sources.formats import Document, Text
@@ -160,10 +162,11 @@ def test_a_part_is_shown_with_its_day_and_machine(page, tmp_path):
     assert "Some CPU, 2 cores" in line and "58.7 GFLOP/s" in line and line.endswith("12 s.")
 
 
-def test_the_newest_full_run_is_shown(tmp_path):
-    for day, quick, value in (("2026-01-02", False, 1), ("2026-01-03", False, 2), ("2026-01-04", True, 3)):
+def test_the_newest_full_run_that_measured_something_is_shown(tmp_path):
+    for day, quick, figure in (("2026-01-02", False, {"value": 1}), ("2026-01-03", False, {"value": 2}),
+                               ("2026-01-04", True, {"value": 3}), ("2026-01-05", False, {"note": "no GPU"})):  # fmt: skip
         results = {"date": day, "parts": {"one": {
-            "quick": quick, "seconds": 1, "machine": MACHINE, "rows": [{"what": "x", "value": value}]}}}
+            "quick": quick, "seconds": 1, "machine": MACHINE, "rows": [{"what": "x", **figure}]}}}
         (tmp_path / f"{day}-cpu.json").write_text(json.dumps(results))
     (tmp_path / "pretraining.json").write_text("{}")  # the longer runs of the chapters
     assert measured.newest("one", tmp_path)["date"] == "2026-01-03"
@@ -232,26 +235,50 @@ def test_all_that_a_change_must_pass_is_added_up(monkeypatch, tmp_path):
     assert row.value == row.of == 465
 
 
-class Answer:
-    def __init__(self, status):
-        self.status, self.ok = status, status < 400
+class Tab:
+    """A window whose pages weigh 1 kB more each; one with "missing" in its name is not there."""
+
+    def __init__(self, served):
+        self.served, self.opened = served, []
+
+    def goto(self, address):
+        self.opened.append(address.removeprefix("http://here/"))
+        self.served.sent.append(Sent(address, 200, 1000 * len(self.opened)))
+        return SimpleNamespace(ok="missing" not in address, status=404)
+
+    def wait_for_load_state(self, state):
+        pass
+
+    def close(self):
+        pass
 
 
-def test_a_page_that_is_not_there_has_no_weight():
-    class Tab:
-        def goto(self, address):
-            return Answer(404)
-
-    with pytest.raises(RuntimeError, match="http://here/x.html is not there .404.: run `make book`"):
-        weight._open(Tab(), "http://here/x.html")
+@pytest.fixture
+def served():
+    return Served("http://here")
 
 
-def test_the_heaviest_page_is_that_of_any_language(monkeypatch):
-    found = {"en/index": (10, 20, 5), "en/05_bertology": (100, 300, 59), "es/05_bertology": (90, 320, 76)}
-    monkeypatch.setattr(site.weight, "visits", lambda browser, served, page: found[page])
-    monkeypatch.setattr(site.pdf, "browser", contextlib.nullcontext)
-    rows = site.weights(None, list(found))
-    assert [row.value for row in rows] == [100, 320, 76, 2] and [row.kept for row in rows[:3]] == [True, True, False]
+def test_a_page_that_is_not_there_has_no_weight(served):
+    with pytest.raises(RuntimeError, match="http://here/en/missing.html.later is not there .404.: run `make book`"):
+        list(weight.later_visits(Tab(served), served, ["en/missing"]))
+
+
+def test_a_later_visit_does_not_pay_for_what_was_known_before(served):
+    tab = Tab(served)
+    found = dict(weight.later_visits(tab, served, ["es/index", "es/search"]))
+    assert tab.opened == [*(f"es/{page}.html" for page in weight.KNOWN), "es/index.html?later", "es/search.html?later"]
+    assert {page: weight.counted(sent) for page, sent in found.items()} == {"es/index": 3, "es/search": 4}
+
+
+def test_the_heaviest_page_is_that_of_any_language(served, monkeypatch):
+    first = {"en/index": (10, 20), "en/05_bertology": (100, 300), "es/05_bertology": (90, 320)}
+    browser = SimpleNamespace(new_page=lambda: Tab(served))
+    monkeypatch.setattr(site.weight, "first_visit", lambda browser, served, page: first[page])
+    monkeypatch.setattr(site.pdf, "browser", lambda: contextlib.nullcontext(browser))
+    monkeypatch.setattr(site, "LATER", 3)
+    rows = site.weights(served, list(first))
+    assert [row.value for row in rows] == [100, 320, 4, 2]  # later: 3 and 4 kB, and 3 in Spanish
+    assert [row.kept for row in rows[:2]] == [True, True] and rows[3].of == 3
 
 
 def test_the_promises_of_each_page_are_known(root):

@@ -23,7 +23,10 @@ class MeasuredError(ValueError):
 
 
 def newest(part: str, folder: Path) -> dict:
-    """The results that have the newest run of a part; a full run wins over a quick one.
+    """The results that have the newest run of a part.
+
+    A run that measured something wins over one that could not, such as the part `gpu`
+    where there is none; a full run wins over a quick one.
 
     Raises:
         MeasuredError: no file has the part.
@@ -32,7 +35,12 @@ def newest(part: str, folder: Path) -> dict:
     found = [results for results in found if part in results["parts"]]
     if not found:
         raise MeasuredError(f"no results of {part!r}: run `make bench` or `make faults`")
-    return max(found, key=lambda results: (not results["parts"][part]["quick"], results["date"]))
+
+    def worth(results):
+        run = results["parts"][part]
+        return any(row.value is not None for row in run["rows"]), not run["quick"], results["date"]
+
+    return max(found, key=worth)
 
 
 class Measured(SphinxDirective):
@@ -50,7 +58,7 @@ class Measured(SphinxDirective):
         lines = StringList(report.section(results, part, self.word).splitlines(), source=part)
         shown = nodes.container(classes=["course-measured"])
         self.state.nested_parse(lines, self.content_offset, shown)
-        return shown.children
+        return [shown]
 
     def word(self, english: str) -> str:
         """A text of the tables in the language of the edition."""
