@@ -425,7 +425,7 @@ def test_fine_tuning_takes_as_many_sentences_as_asked(monkeypatch):
 
     monkeypatch.setattr(gpu.finetuning, "fine_tune", fine_tune)
     row = gpu.fine_tuning_row(CPU, BERT, number=3_500, epochs=3)
-    assert calls == [(3_500, 3, "cpu")] * 6 and row.what == gpu.FINE_TUNING and row.most == 60
+    assert calls == [(gpu.WARM_UP, 1, "cpu"), (3_500, 3, "cpu")] and row.what == gpu.FINE_TUNING and row.most == 60
     assert row.detail["sentences"] == 3_500 and row.value >= 0
     assert gpu.COLA == 8_551
 
@@ -433,4 +433,4 @@ def test_fine_tuning_takes_as_many_sentences_as_asked(monkeypatch):
 def test_fine_tuning_runs():
     config = replace(BERT, vocab_size=30_522, max_position_embeddings=64)
     row = gpu.fine_tuning_row(CPU, config, number=8, epochs=1)
-    assert row.value > 0 and len(row.detail["rounds"]) == 5
+    assert row.value > 0
