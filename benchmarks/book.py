@@ -6,7 +6,6 @@ build here kept. Pages are executed side by side, one a core, so their seconds a
 than the build took.
 """
 
-import os
 import re
 import shutil
 import subprocess
@@ -19,7 +18,7 @@ from pathlib import Path
 import psutil
 
 from benchmarks.measure import Row
-from tools import build, execution
+from tools import execution
 from tools.build import ROOT
 
 NOT_COPIED = shutil.ignore_patterns(

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from benchmarks.head_models import (
-    CLASSIFIERS, MAKERS, D, H, L, answer, far, in_batches, labelled, make, padded,
+    CLASSIFIERS, MAKERS, H, L, answer, far, in_batches, labelled, make,
 )  # fmt: skip
 from benchmarks.measure import Row
 from utils.bertology import (

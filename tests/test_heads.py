@@ -16,8 +16,7 @@ import transformers
 from torch import nn
 
 from benchmarks.head_models import (
-    CLASSIFIERS, MAKERS, VOCABULARY, D, H, L, answer, bert_config, far, in_batches, labelled, make,
-    padded,
+    CLASSIFIERS, MAKERS, D, H, L, answer, bert_config, far, in_batches, labelled, make, padded,
 )  # fmt: skip
 from utils import bert
 from utils.bertology import (

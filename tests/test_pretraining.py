@@ -33,7 +33,7 @@ from transformers import AutoModelForMaskedLM, AutoTokenizer
 
 from utils import sources
 from utils.pretraining import (
-    PROFILES, MaskedOnly, PretrainingError, Recipe, Rows, __main__, checkpoints, corpus,
+    PROFILES, MaskedOnly, PretrainingError, Rows, __main__, checkpoints, corpus,
     document_mask, document_numbers, engine, is_held_out, masked_rows, model_config,
     new_model, objective, order, packing, pretrain, processes, publish, read_log, read_paragraphs,
     recipe_for, roberta_ledger, row_of_visit, row_positions, speed, train_tokenizer,

@@ -1,6 +1,5 @@
 """The grammar of Spanish: its agreement, checked anew, its pairs, its splits, its determinism."""
 
-import os
 from collections import Counter, defaultdict
 
 import pytest

@@ -2,7 +2,6 @@
 
 import os
 import re
-from pathlib import Path
 
 from benchmarks.weight import read_through
 from tools import build, editions, node

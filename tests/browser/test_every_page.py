@@ -1,7 +1,5 @@
 """What holds on every page of every language. A page is loaded once for all its tests."""
 
-import re
-
 import browsing
 import pictures
 import pytest

@@ -22,7 +22,6 @@ from pathlib import Path
 
 import matplotlib as mpl
 import numpy as np
-import torch
 from PIL import Image
 
 from utils.bertology.heads import HeadError, paper_name

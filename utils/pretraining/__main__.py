@@ -6,8 +6,6 @@ import os
 import sys
 from pathlib import Path
 
-import torch
-
 from utils import settings, sources
 from utils.pretraining.engine import pretrain
 from utils.pretraining.recipe import PROFILES, PretrainingError, Recipe
