@@ -52,9 +52,9 @@ class Sizes:
         training: whether to take a few steps on the ids of each text.
     """
 
-    lengths: tuple[int, ...] = (64, 128, 256, 512, 1_024, 2_048)
-    batches: tuple[int, ...] = (1, 2, 4, 8, 16, 32)
-    widths: tuple[int, ...] = (64, 128, 256, 512, 1_024, 2_048)
+    lengths: tuple[int, ...] = (64, 128, 256, 384, 512, 768, 1_024, 1_536, 2_048)
+    batches: tuple[int, ...] = (1, 2, 4, 6, 8, 12, 16, 24, 32)
+    widths: tuple[int, ...] = (64, 128, 256, 384, 512, 768, 1_024, 1_536, 2_048)
     megabytes: tuple[int, ...] = (10, 30, 100, 300, 1_000)
     corpus_seconds: float = 17 * 60
     flat: float | None = 1.1
