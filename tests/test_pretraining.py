@@ -937,6 +937,7 @@ COMMANDS = {
     "threads='0'": ("--threads", 0),
     "device 'gpu' cannot be used": ("--device", "gpu"),
     "less than one row": ("--row-length", 10**6),
+    "fsdp needs several processes": ("--fsdp",),
     "The loss was|no numbers": ("--learning-rate", 1e38, "--warmup", 0, "--weight-decay", 1e9),
 }
 

@@ -32,11 +32,12 @@ speed.matrix_rate = lambda *_: 1e9
 """
 MANY_RUNS = """
 def run(name, **options):
-    pretrain(DOCS, f"{OUT}/{name}", **SMALL | options)
+    return pretrain(DOCS, f"{OUT}/{name}", **SMALL | options).model
 
 run("two")
 run("one row", batch_size=1)
-run("sharded", fsdp=True)
+sharded = run("sharded", fsdp=True)
+assert all(type(weight).__name__ == "DTensor" for weight in sharded.parameters()), "nothing was sharded"
 run("begun by one", resume=True)
 run("killed", dropout=0.2, resume=True)
 run("whole", dropout=0.2)
