@@ -3,11 +3,14 @@
 A copy of the course with one small chapter is built as `make book` builds it.
 """
 
+import shutil
 import signal
 import time
 
 import pytest
 from small_course import CELL, COUNT, small_course
+
+from tools import build
 
 
 @pytest.fixture
@@ -29,6 +32,40 @@ def test_only_what_changed_is_executed(course):
     (course.folder / "utils/value.py").write_text("VALUE = 2\n")  # the library: again
     assert course.build()[0] == 0
     assert "value 2" in course.page and course.runs == 2
+
+
+def test_what_did_not_change_is_not_rendered_again(course):
+    course.write("Text.\n", CELL % COUNT)
+    assert "reading sources" in course.build()[1]
+    shutil.rmtree(course.folder / "_site")
+    code, output = course.build()
+    assert code == 0 and "reading sources" not in output
+    assert "Text." in course.page and course.runs == 1
+
+
+def test_an_edition_is_rendered_again_after_every_change(tmp_path, monkeypatch):
+    monkeypatch.setattr(build, "ROOT", tmp_path)
+    folder, now = tmp_path / "_build/0123", [build.edition_state("es", tmp_path / "_build/0123")]
+
+    def changed():
+        now.append(build.edition_state("es", folder))
+        return now[-1] not in now[:-1]
+
+    assert not changed()
+    for name in ("_config.yml", "_toc.yml", "theme/static/course.css", "tools/pages.py", "requirements.in",
+                 "package-lock.json", "chapters/references.bib", "chapters/en/index.md", "chapters/es/index.md",
+                 "chapters/es/picture.svg", "chapters/ja/edition.yml", "benchmarks/report.py",
+                 "benchmarks/results/2026-01-31-a-machine.json", "_build/0123/executed/executed/1/base.ipynb"):  # fmt: skip
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        for content in ("one", "another"):
+            path.write_text(content)
+            assert changed(), (name, content)
+    monkeypatch.setattr(build.status, "revision", lambda folder: "another commit")
+    assert changed()
+    monkeypatch.setattr(build.importlib.metadata, "distributions", list)
+    assert changed()
+    assert now[-1] == build.edition_state("es", folder)
 
 
 @pytest.mark.parametrize("defect, named", [

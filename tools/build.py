@@ -3,7 +3,8 @@
 Every English page is executed (`tools/execution.py`) and rendered by Jupyter Book. The
 editions in the other languages have the same code, so they are rendered from the same run:
 each takes from it what figures and checks said in its language. `tools/pages.py` makes the
-pages light and strict. Three things are added:
+pages light and strict. What did not change is neither executed nor rendered again. Three
+things are added:
 
 - A gate. A chapter that raises, a broken reference or a warning fails the build, the
   first time and every time after: whatever a failed or interrupted build left half done
@@ -20,6 +21,7 @@ that are not translated yet) is in `tools/site_editions.py`.
 import contextlib
 import fcntl
 import hashlib
+import importlib.metadata
 import os
 import re
 import shutil
@@ -27,11 +29,12 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterable
 from pathlib import Path
 
 import yaml
 
-from tools import assets, editions, execution, measured, pages, site_editions
+from tools import assets, editions, execution, measured, pages, site_editions, status
 from utils.sources import SourceError, decide
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -55,7 +58,12 @@ def local_data() -> str:
     folder = os.environ.get("COURSE_DATA", "").strip()
     if not folder:
         return ""
-    files = sorted(p for p in Path(folder).expanduser().rglob("*") if p.is_file())
+    return versions_of(Path(folder).expanduser().rglob("*"))
+
+
+def versions_of(paths: Iterable[Path]) -> str:
+    """Names, sizes and times of the files among the paths."""
+    files = sorted(p for p in paths if p.is_file())
     return repr([(str(p), p.stat().st_size, p.stat().st_mtime_ns) for p in files])
 
 
@@ -102,6 +110,20 @@ def execution_key(source: str) -> str:
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
 
 
+def edition_state(language: str, folder: Path) -> str:
+    """A hash of all that an edition is made of, beside what names the build's `folder`."""
+    parts = [
+        files_hash("_config.yml", "_toc.yml", "theme/**/*", "tools/*", "package-lock.json",
+                   "requirements.in", "chapters/references.bib", "chapters/*/edition.yml",
+                   f"chapters/{editions.SOURCE}/*.md", f"chapters/{language}/**/*",
+                   "benchmarks/*.py", f"benchmarks/results/{measured.NAMED_BY_DATE}"),
+        versions_of((folder / "executed").rglob("*.ipynb")),
+        repr(status.revision(ROOT)),
+        repr(sorted((one.name, one.version) for one in importlib.metadata.distributions())),
+    ]
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+
+
 def write_assets() -> Path:
     """What the build needs beside the project's files; returns the site's scripts.
 
@@ -132,7 +154,10 @@ def execute(folder: Path, environment: dict, lock: int) -> int:
 
 
 def render(language: str, folder: Path, scripts: Path, environment: dict, lock: int) -> int:
-    """Run Jupyter Book on one language; the exit code is 0 only for a spotless build."""
+    """Run Jupyter Book on one language, if anything that it reads has changed.
+
+    The exit code is 0 only for a spotless build.
+    """
     if outside := pages_outside(ROOT / "_toc.yml", language):
         print(f"ERROR: not in _toc.yml: {', '.join(outside)}", file=sys.stderr)
         return 1
@@ -142,17 +167,13 @@ def render(language: str, folder: Path, scripts: Path, environment: dict, lock: 
         return 1
     out = folder / language
     finished = out / "finished"
-    state = files_hash("_config.yml", "_toc.yml", "theme/**/*", "tools/*", "package-lock.json",
-                       "chapters/references.bib", f"chapters/{language}/*.md",
-                       "chapters/*/edition.yml", "benchmarks/report.py",
-                       f"benchmarks/results/{measured.NAMED_BY_DATE}")
-    # A page that warned is not read again by Sphinx, and so would pass the next time: an
-    # unfinished build is begun anew. So is one whose theme or pages changed; the executed
-    # notebooks are kept apart, so this costs seconds.
-    if not finished.exists() or finished.read_text() != state:
-        shutil.rmtree(out, ignore_errors=True)
-    out.mkdir(parents=True, exist_ok=True)
-    finished.unlink(missing_ok=True)
+    state = edition_state(language, folder)
+    if finished.exists() and finished.read_text() == state:
+        return 0  # nothing changed
+    # A page that warned is not read again by Sphinx, and so would pass the next time: what is
+    # not finished is begun anew. The executed notebooks are kept apart, so this costs seconds.
+    shutil.rmtree(out, ignore_errors=True)
+    out.mkdir(parents=True)
     edition = site_editions.prepare(language, folder, scripts)
     command = [
         Path(sys.executable).parent / "jb", "build", edition.pages,
