@@ -55,14 +55,13 @@ class Measured(SphinxDirective):
             results = newest(part, measure.RESULTS)
         except MeasuredError as error:
             raise self.error(f"measured: {error}.") from error
-        lines = StringList(report.section(results, part, self.word).splitlines(), source=part)
+        # Texts of the tables in the language of the edition.
+        words = site_editions.about(self.config.language).get("measured", {})
+        table = report.section(results, part, lambda english: words.get(english, english))
+        lines = StringList(table.splitlines(), source=part)
         shown = nodes.container(classes=["course-measured"])
         self.state.nested_parse(lines, self.content_offset, shown)
         return [shown]
-
-    def word(self, english: str) -> str:
-        """A text of the tables in the language of the edition."""
-        return site_editions.about(self.config.language).get("measured", {}).get(english, english)
 
 
 def setup(app):

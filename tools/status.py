@@ -180,9 +180,13 @@ class Status(SphinxDirective):
     def language(self) -> str:
         return self.config.language
 
+    @functools.cached_property
+    def words(self) -> dict[str, str]:
+        return site_editions.about(self.language).get("words", {})
+
     def word(self, english: str) -> str:
         """A word of the tables in the language of the edition."""
-        return site_editions.about(self.language).get("words", {}).get(english, english)
+        return self.words.get(english, english)
 
     def executed(self) -> list[Run]:
         if not self.config[EXECUTED]:
