@@ -75,6 +75,12 @@ def kind(page: str) -> str:
     return "chapter with BertViz" if "course-bertviz" in html(page) else "chapter"
 
 
+# Whether a window gets frames: the second comes when the first was drawn.
+DRAWN = """() => Promise.race([
+  new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done(true)))),
+  new Promise((done) => setTimeout(done, 5000, false))])"""
+
+
 class Visit:
     """A reader with an empty cache, and what was wrong with the pages that were shown.
 
@@ -84,6 +90,7 @@ class Visit:
 
     def __init__(self, browser, home: str, **options):
         self.home, self.wrong = home, []
+        self.scripts = options.get("java_script_enabled", True)
         self.context = browser.new_context(viewport=DESKTOP, **options)
         self.context.set_default_timeout(15_000)
         self.context.on("console", self._console)
@@ -110,11 +117,19 @@ class Visit:
             self.wrong.append(f"{response.status}: {response.url}")
 
     def open(self, page: str):
-        """Show a page, `en/index` or with an anchor `en/index#here`, until it is quiet."""
+        """Show a page, `en/index` or with an anchor `en/index#here`, until it is quiet.
+
+        Now and then Chromium does not draw a window: then the page is opened in another one.
+        """
         name, _, anchor = page.partition("#")
-        self.page.goto(f"{self.home}/{name}.html{anchor and '#' + anchor}")
-        self.page.wait_for_load_state("networkidle")
-        return self.page
+        for _ in range(3):
+            self.page.goto(f"{self.home}/{name}.html{anchor and '#' + anchor}")
+            self.page.wait_for_load_state("networkidle")
+            if not self.scripts or self.page.evaluate(DRAWN):
+                return self.page
+            self.page.close()
+            self.page = self.context.new_page()
+        raise AssertionError(f"{page} was opened in three windows, and Chromium drew none of them")
 
     def close(self):
         self.context.close()
@@ -123,8 +138,8 @@ class Visit:
 def read(browser, home: str, page: str) -> Visit:
     """A reader who has read a page to its end, so that all of it is there.
 
-    Now and then Chromium does not draw a window, and nothing that waits to be near is loaded
-    in it: then the page is opened in another one.
+    In a window that Chromium stopped drawing nothing that waits to be near is loaded: then the
+    page is opened in another one.
     """
     for _ in range(3):
         visit = Visit(browser, home)

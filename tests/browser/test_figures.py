@@ -5,8 +5,6 @@ import re
 import browsing
 import pytest
 
-from benchmarks.weight import read_through
-
 CHAPTERS = browsing.chapters()
 WITH_HEADS = [page for page in CHAPTERS if "course-heads" in browsing.html(page)]
 WITH_BERTVIZ = [page for page in CHAPTERS if "course-bertviz" in browsing.html(page)]
@@ -84,9 +82,9 @@ def test_views_of_heads_answer_to_mouse_and_keyboard(visit, page):
 
 
 @pytest.mark.parametrize("page", WITH_HEADS)
-def test_views_of_one_group_show_the_same_head(visit, page):
-    reader = visit.open(page)
-    read_through(reader)
+def test_views_of_one_group_show_the_same_head(browser, served, page):
+    visit = browsing.read(browser, served.address, page)
+    reader = visit.page
     lead = reader.locator(".course-heads[data-kind=head]").first
     group = reader.locator(f'.course-heads[data-group="{lead.get_attribute("data-group")}"]')
     grid = reader.locator(
@@ -101,6 +99,7 @@ def test_views_of_one_group_show_the_same_head(visit, page):
     reader.keyboard.press("ArrowUp")
     reader.keyboard.press("Enter")
     assert lead.get_attribute("data-layer") == str(int(chosen[0]) - 1)
+    visit.close()
     assert visit.wrong == []
 
 
