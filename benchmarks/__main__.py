@@ -4,10 +4,11 @@
     python -m benchmarks --quick              # three minutes
     python -m benchmarks tokenizers scaling   # some of the parts
 
-Each part runs in a process of its own, and its rows go at once into
-`benchmarks/results/<date>-<machine>.json`, and as a table into the `.md` beside it; the
-page “What was measured” shows the newest run of each part. The exit code says whether all
-parts ran to their end: a promise that is not kept is a row that says so, no failure.
+Each part runs in a process of its own; a quick run has one for all, because its start takes
+seconds. The rows of a part go at once into `benchmarks/results/<date>-<machine>.json`, and
+as a table into the `.md` beside it; the page “What was measured” shows the newest run of
+each part. The exit code says whether all parts ran to their end: a promise that is not kept
+is a row that says so, no failure.
 """
 
 import argparse
@@ -44,21 +45,25 @@ def main() -> int:
     if unknown := [part for part in chosen.parts if part not in PARTS]:
         parser.error(f"unknown: {', '.join(unknown)}: choose of {', '.join(PARTS)}.")
     os.environ["TQDM_DISABLE"] = "1"  # no progress bars, in the processes of the parts too
-    failed, path = [], None
+    failed, path, process = [], None, None
     for part in chosen.parts or PARTS:
         print(f"\n{part} ...", flush=True)
+        process = process or ProcessPoolExecutor(1, get_context("spawn"))
         try:
-            with ProcessPoolExecutor(1, get_context("spawn")) as alone:
-                rows, found, took = alone.submit(
-                    measure.run, f"benchmarks.{PARTS[part]}", chosen.quick
-                ).result()
+            module = f"benchmarks.{PARTS[part]}"
+            rows, found, took = process.submit(measure.run, module, chosen.quick).result()
         except Exception:  # the other parts are still worth their time
             traceback.print_exc()
             failed.append(part)
-            continue
-        path = measure.save(part, rows, found, took, chosen.quick)
-        report.write(path)
-        print(report.table(rows) + f"\n{part}: {took:.0f} s", flush=True)
+        else:
+            path = measure.save(part, rows, found, took, chosen.quick)
+            report.write(path)
+            print(report.table(rows) + f"\n{part}: {took:.0f} s", flush=True)
+        if part in failed or not chosen.quick:
+            process.shutdown()
+            process = None
+    if process:
+        process.shutdown()
     if path:
         print(f"\nkept in {path.relative_to(path.parents[2])}")
     if failed:

@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -179,6 +180,18 @@ def test_an_unknown_part_is_refused(capsys, monkeypatch):
     with pytest.raises(SystemExit):
         bench.main()
     assert "unknown: nothing: choose of fine-tuning" in capsys.readouterr().err
+
+
+def test_a_part_that_fails_leaves_the_others_their_time(monkeypatch, capsys):
+    saved = []
+    monkeypatch.setenv("TQDM_DISABLE", "1")
+    monkeypatch.setattr(bench, "PARTS", {"broken": "there_is_none", "tests": "tests"})
+    monkeypatch.setattr(measure, "save", lambda part, *_: saved.append(part) or Path("/course/benchmarks/results/x"))
+    monkeypatch.setattr(report, "write", lambda path: path)
+    monkeypatch.setattr("sys.argv", ["benchmarks", "--quick"])
+    assert bench.main() == 1 and saved == ["tests"]
+    said = capsys.readouterr()
+    assert "failed: broken" in said.err and "kept in benchmarks/results/x" in said.out
 
 
 def test_a_watched_command_counts_its_processes_and_fails_aloud(tmp_path):
